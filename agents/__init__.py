@@ -19,7 +19,7 @@ Argv = tuple[str, ...]
 
 
 class ReshapeKind(StrEnum):
-    """What a plan does to the failure. The first two compound; the others must say why not deeper."""
+    """What a plan does to the failure. The first two compound; the others say why not deeper."""
 
     ELIMINATE = "eliminate"
     GUARD = "guard"
@@ -32,7 +32,7 @@ class EntryPoint:
     """A way in which people, cron or CI start something."""
 
     argv: Argv
-    started_by: str  # "CI .github/workflows/x.yml:12", "cron ops/crontab:3", "people README.md:9", "make"
+    started_by: str  # "CI .github/workflows/x.yml:12", "cron ops/crontab:3", "people README.md:9"
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Planner(Protocol):
     def rehearse(
         self, brief: Brief, desk: Desk
     ) -> Rehearsal | Question | NothingFits | NotReproduced:
-        """Write the rehearsal, before any fix exists. A returned rehearsal was seen to hit on base."""
+        """Write the rehearsal, before any fix exists; a returned one was seen to hit on base."""
         ...
 
     def plan(self, brief: Brief, desk: Desk, rehearsal: Rehearsal) -> Plan | Question | NothingFits:

@@ -78,7 +78,7 @@ class Cell:
     outcome: Outcome
     why: str  # one sentence
     lost: tuple[str, ...] = ()  # addresses that are gone and should not be
-    altered: tuple[str, ...] = ()  # addresses that are neither as before nor as base's control leaves them
+    altered: tuple[str, ...] = ()  # neither as before nor as base's control leaves them
     reached: bool = True  # the fault fired / the input was in place
     ended: str = "exited"  # see sandbox.engine.Ended
     code: int | None = None
@@ -167,12 +167,12 @@ class Prover(Protocol):
     def rehearse(
         self, rehearsals: Mapping[str, Files], tree: Files, base: Files | None, watch: Watch
     ) -> tuple[Cell, ...]:
-        """Run the ratchet on one tree (control, declared, frozen); judged beside `base` if given."""
+        """Run the ratchet on one tree (control, declared, frozen), beside `base` if given."""
         ...
 
 
 class SandboxError(Exception):
-    """The sandbox could not answer. `code` can be searched for in the log; `mend` says what to do."""
+    """The sandbox could not answer. `code` can be searched for; `mend` says what to do."""
 
     def __init__(self, message: str, *, code: str = "sandbox-error", mend: str = "") -> None:
         super().__init__(message)

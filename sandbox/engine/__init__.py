@@ -54,10 +54,10 @@ class Fault:
 class Tool:
     """A builder stand-in for a program that the image does not have.
 
-    `converter`: one input file argument, one output (`output` names the option, e.g. "-o", or "last"
-    for the last argument); the output is a function of the input's content. `builder`: writes `count`
-    seeded files below `output` (a folder, relative to the working directory, or the option that names
-    it). `sink`: exits 0 and writes a journal line.
+    `converter`: one input file argument, one output (`output` names the option, e.g. "-o", or
+    "last" for the last argument); the output is a function of the input's content. `builder`:
+    writes `count` seeded files below `output` (a folder, relative to the working directory, or the
+    option that names it). `sink`: exits 0 and writes a journal line.
     """
 
     name: str
