@@ -1,0 +1,53 @@
+# Every target makes the checkout ready first (scripts/setup); a second start only looks.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export LANGSMITH_TRACING := false
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+setup: ## packages, virtual environment, Docker engine, policy engine, sandbox image
+	@scripts/setup
+
+python: ## the virtual environment alone (no engine)
+	@scripts/setup python
+
+demo: setup ## the founding incident, from request to proposal, live in the terminal
+	@.venv/bin/pawl demo
+
+test: setup lint ## everything: lint, unit, contract, policy, docker, stories
+	@$(PY) -m pytest -q -m "not soak"
+
+test-fast: python ## what needs no Docker, under a minute
+	@$(PY) -m pytest -q -m "not docker and not soak"
+
+lint: python ## ruff, strict types, import contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-cache
+
+soak: setup ## the long suites
+	@$(PY) -m pytest -q -m soak
+
+eval: setup ## requests of a folder of cases against their oracles: make eval [CASES=DIR] [SOLVER=recipes]
+	@$(PY) -m evals.solve --cases "$(or $(CASES),evals/cases)" --solver "$(or $(SOLVER),recipes)" $(if $(ONLY),--only $(ONLY))
+
+eval-proof: setup ## right and wrong changes against the proof alone: make eval-proof [CASES=DIR] [ONLY=NAME]
+	@$(PY) -m evals.proof --cases "$(or $(CASES),evals/cases)" $(if $(ONLY),--only $(ONLY))
+
+check-cases: ## the cases' own oracles against their own patches
+	@evals/tools/check-cases evals/cases
+
+bench: setup ## figures beside the bars of the design
+	@$(PY) -m evals.bench
+
+lock: python ## renew requirements.lock from pyproject.toml
+	@$(PY) -m pip install --quiet pip-tools
+	@$(PY) -m piptools compile --quiet --generate-hashes --no-header --strip-extras --extra dev --allow-unsafe \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
+clean: ## undo what was made here: images, environment, build; never packages or an engine
+	@scripts/clean
+
+.PHONY: help setup python demo test test-fast lint soak eval eval-proof check-cases bench lock clean
