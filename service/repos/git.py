@@ -176,6 +176,15 @@ def _name(args: Sequence[Arg]) -> str:
     return next((a for a in args if isinstance(a, str) and not a.startswith("-")), "")
 
 
+def missing(wanted: str) -> RepositoryError:
+    """Give the error for an object that is named and not there, as in a partial clone."""
+    return RepositoryError(
+        f"the repository does not hold object {wanted}",
+        code="object-missing",
+        mend="A partial clone must be completed first: git fetch --refetch --no-filter.",
+    )
+
+
 @contextmanager
 def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
     """Give the contents of the blobs `ids`, in that order, one after the other.
@@ -202,11 +211,7 @@ def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
             for asked in ids:
                 head = out.readline().split()
                 if len(head) != 3 or head[1] != b"blob":
-                    raise RepositoryError(
-                        f"the repository does not hold object {asked}",
-                        code="object-missing",
-                        mend="A partial clone must be completed first: git fetch --refetch.",
-                    )
+                    raise missing(asked)
                 size = int(head[2])
                 data = out.read(size)
                 if len(data) != size or out.read(1) != b"\n":
@@ -222,23 +227,29 @@ def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
 
 
 @contextmanager
-def scratch(objects: Path | None = None) -> Iterator[Path]:
-    """Give an empty bare repository that is gone afterwards; it can read `objects` as well.
+def scratch() -> Iterator[Path]:
+    """Give an empty bare repository that is gone afterwards.
 
     It has a configuration of its own, so whatever a target's configuration names is never run.
     """
     with tempfile.TemporaryDirectory(prefix="pawl-git-") as folder:
         git_dir = Path(folder) / "scratch.git"
         run(["init", "--quiet", "--bare", "--template=", str(git_dir)])
-        if objects is not None:
-            path = str(objects)
-            if any(c in path for c in '\n"') or path.startswith("#"):
-                raise RepositoryError(
-                    f"git can't be pointed at {shown(path)}: the name holds a quote or a newline",
-                    code="odd-folder",
-                    mend="Move the repository to a folder with a plain name.",
-                )
-            info = git_dir / "objects" / "info"
-            info.mkdir(parents=True, exist_ok=True)
-            (info / "alternates").write_bytes(path.encode("utf-8", "surrogateescape") + b"\n")
         yield git_dir
+
+
+def borrow(store: Path, objects: Path) -> None:
+    """Let the repository `store` read from the object folder `objects` of another.
+
+    Only for reading: a git that writes an object which it can borrow touches the lender's file.
+    """
+    path = str(objects)
+    if any(c in path for c in '\n"') or path.startswith("#"):
+        raise RepositoryError(
+            f"git can't be pointed at {shown(path)}: the name holds a quote or a newline",
+            code="odd-folder",
+            mend="Move the repository to a folder with a plain name.",
+        )
+    info = store / "objects" / "info"
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "alternates").write_bytes(path.encode("utf-8", "surrogateescape") + b"\n")

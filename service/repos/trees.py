@@ -105,22 +105,19 @@ def snapshot(directory: Path) -> Snapshot:
     kind, where = place(root)
     if where is None:
         with git.scratch() as store:
-            _stage(store, root, None)
-            tree = git.run(["write-tree"], git_dir=store).text
-            return _snapshot(root, kind, _read(store, tree), head=None, branch=None, clean=False)
+            found = _contents(store, _list(store, _stage(store, root, None)))
+        return _snapshot(root, kind, found, head=None, branch=None, clean=False)
     _refuse_other_hashes(where)
     head, branch = _head(where)
-    with git.scratch(where.objects) as store:
+    if kind is Kind.BARE and head is None:
+        raise RepositoryError(
+            f"{shown(str(root))} has no commit yet", code="no-commit", mend="Commit first."
+        )
+    with git.scratch() as store:
+        staged = _stage(store, root, where) if kind is Kind.GIT else None
+        git.borrow(store, where.objects)
         committed = _list(store, f"{head}^{{tree}}") if head else []
-        if kind is Kind.BARE:
-            if head is None:
-                raise RepositoryError(
-                    f"{shown(str(root))} has no commit yet", code="no-commit", mend="Commit first."
-                )
-            listed = committed
-        else:
-            _stage(store, root, where)
-            listed = _list(store, git.run(["write-tree"], git_dir=store).text)
+        listed = committed if staged is None else _list(store, staged)
         clean = head is not None and _plain(listed) == _plain(committed)
         links = {e.path: e for e in [*committed, *listed] if e.mode == GITLINK}
         found = _contents(store, [*_plain(listed), *links.values()])
@@ -152,8 +149,9 @@ def at(directory: Path, revision: str) -> Snapshot:
             code="no-such-revision",
             mend="Name a commit, tag or branch that this repository has.",
         )
-    with git.scratch(where.objects) as store:
-        found = _read(store, f"{asked.text}^{{tree}}")
+    with git.scratch() as store:
+        git.borrow(store, where.objects)
+        found = _contents(store, _list(store, f"{asked.text}^{{tree}}"))
     _, branch = _head(where)
     return _snapshot(root, kind, found, head=asked.text, branch=branch, clean=True)
 
@@ -227,8 +225,8 @@ def _refuse_other_hashes(where: Place) -> None:
 _HARMLESS = ("core.filemode", "core.autocrlf", "core.eol", "core.ignorecase", "core.symlinks")
 
 
-def _stage(store: Path, root: Path, where: Place | None) -> None:
-    """Fill the index of `store` with what lies in `root`, as git itself would commit it.
+def _stage(store: Path, root: Path, where: Place | None) -> str:
+    """Give the tree id of what lies in `root`, as git itself would commit it, made in `store`.
 
     The index starts as a copy of the repository's own, so that unchanged files are not read.
     Submodules are taken out first: git would ask them for their state, by their configuration.
@@ -264,6 +262,8 @@ def _stage(store: Path, root: Path, where: Place | None) -> None:
         cwd=root,
         timeout=300,
     )
+    # What is as it was has not been read, and its objects are still with the repository.
+    return git.run(["write-tree", "--missing-ok"], git_dir=store).text
 
 
 def _list(store: Path, treeish: str) -> list[_Listed]:
@@ -278,6 +278,8 @@ def _list(store: Path, treeish: str) -> list[_Listed]:
         mode, _, blob, size = facts.split()
         path = name.decode("utf-8", "surrogateescape")
         _refuse_unwritable(path)
+        if size == b"BAD":
+            raise git.missing(blob.decode())
         listed.append(_Listed(path, int(mode, 8), blob.decode(), 0 if size == b"-" else int(size)))
     return listed
 
@@ -295,10 +297,6 @@ def _refuse_unwritable(path: str) -> None:
 
 def _plain(listed: Iterable[_Listed]) -> list[_Listed]:
     return [e for e in listed if e.mode != GITLINK]
-
-
-def _read(store: Path, treeish: str) -> _Found:
-    return _contents(store, _list(store, treeish))
 
 
 def _contents(store: Path, listed: list[_Listed]) -> _Found:

@@ -1,0 +1,33 @@
+"""Git ends in time, within its bounds, or as an error that says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.repos import RepositoryError, git
+
+
+def test_a_command_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(RepositoryError) as wrong:
+        git.run(["-c", "alias.wait=!sleep 30", "wait"], timeout=0.2)
+    assert wrong.value.code == "git-timeout"
+
+
+def test_output_beyond_the_cap_is_an_error_and_not_cut_in_silence() -> None:
+    with pytest.raises(RepositoryError) as wrong:
+        git.run(["help", "--all"], cap=10)
+    assert wrong.value.code == "git-output"
+
+
+def test_a_failure_says_what_git_said(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="not a git repository"):
+        git.run(["status"], git_dir=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["ext::sh -c true", "https://example.org/x.git", "/"])
+def test_no_protocol_is_left_on(tmp_path: Path, url: str) -> None:
+    done = git.run(["clone", "--", url, str(tmp_path / "c")], ok=None)
+    assert done.code != 0
+    assert not (tmp_path / "c").exists()
