@@ -1,0 +1,97 @@
+"""The desk of a planner: what it may use while it works, each use put on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agents import Reader, Rehearsal, Survey, Trial
+from sandbox import Outcome, Surroundings
+from sandbox import Setting as CellSetting
+from sandbox import Trial as SandboxTrial
+from service.changes import Change
+from service.flow.parts import Files, Parts
+from service.ledger import Judgment, Kind
+
+
+def surroundings(
+    survey: Survey, checks: tuple[tuple[str, ...], ...], entry: tuple[str, ...]
+) -> Surroundings:
+    """Turn what reading found into what the proof takes; `entry` always comes first."""
+    others = [e.argv for e in survey.entry_points if e.argv != entry]
+    return Surroundings(
+        entry_points=(entry, *dict.fromkeys(others)),
+        settings=tuple(CellSetting(s.name, s.file, s.value, s.feeds) for s in survey.settings),
+        sources=survey.sources,
+        checks=checks,
+    )
+
+
+def around(reader: Reader, parts: Parts, base: Files, rehearsal: Rehearsal) -> Surroundings:
+    """What the proof of `rehearsal` takes from the repository: read from `base`, not chosen."""
+    entry = parts.rehearsals.entry(rehearsal.files)
+    return surroundings(
+        reader.around(base, entry, rehearsal.failure), parts.trees.checks(base), entry
+    )
+
+
+@dataclass
+class FlowDesk:
+    """A `Desk` on one change's base tree. What was tried and dropped collects in `evidence`."""
+
+    parts: Parts
+    change: Change
+    base: Files
+    evidence: list[Judgment] = field(default_factory=list)
+    last: SandboxTrial | None = None
+
+    def try_rehearsal(self, rehearsal: Rehearsal) -> Trial:
+        parts = self.parts
+        trial = parts.prover.try_rehearsal(
+            rehearsal.files,
+            self.base,
+            around(parts.reader, parts, self.base, rehearsal),
+            parts.thread.progress,
+            name=rehearsal.name,
+        )
+        self.last = trial
+        hit = next((c for c in trial.cells if c.outcome is Outcome.HIT), None)
+        self._log(
+            Kind.TRIAL,
+            trial.why,
+            {
+                "rehearsal": rehearsal.name,
+                "hits": trial.hits,
+                "control_good": trial.control_good,
+                "cells": len(trial.cells),
+            },
+        )
+        return Trial(
+            control_good=trial.control_good,
+            hits=trial.hits,
+            why=trial.why,
+            lost=hit.lost if hit else (),
+            log=parts.facts.mask(hit.log.decode("utf-8", "replace")) if hit else "",
+        )
+
+    def say(self, text: str) -> None:
+        self.parts.thread.say(text)
+
+    def discard(self, candidate: str, why: str) -> None:
+        self._log(Kind.CANDIDATE_DISCARDED, why, {"candidate": candidate})
+
+    def _log(self, kind: Kind, why: str, payload: dict[str, object]) -> None:
+        self.evidence.append(
+            Judgment(
+                kind=kind,
+                actor=planner_actor(self.parts),
+                change=self.change.id,
+                why=self.parts.facts.mask(why),
+                payload=payload,
+            )
+        )
+
+
+def planner_actor(parts: Parts):  # type: ignore[no-untyped-def]
+    from service.changes import Agent
+
+    return Agent(parts.planner.name)

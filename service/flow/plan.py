@@ -1,0 +1,87 @@
+"""plan: weigh alternatives, give edits, make the draft tree that they would lead to."""
+
+from __future__ import annotations
+
+from agents import NothingFits, Plan, Question, Rehearsal
+from service.app import records
+from service.changes import Change, Move, Stage, System
+from service.flow.desk import FlowDesk, planner_actor
+from service.flow.parts import Parts
+from service.flow.rehearse import ask, brief_of, nothing_fits
+from service.ledger import Judgment, Kind
+
+REHEARSALS = ".pawl/rehearsals"
+
+
+def plan(parts: Parts, change: Change) -> Change:
+    """Ask the planner for a plan and make the draft; -> planned, nothing-fits, needs-answer."""
+    rehearsal = records.to_rehearsal(parts.document(change.rehearsal))
+    brief = brief_of(parts, change, told=tuple(change.told))
+    desk = FlowDesk(parts, change, brief.tree)
+    again = f" (try {change.attempts + 1})" if change.attempts else ""
+    parts.thread.stage(change, f"weighing plans{again}")
+    answer = parts.planner.plan(brief, desk, rehearsal)
+    match answer:
+        case Question():
+            return ask(parts, change, desk, answer)
+        case NothingFits():
+            return nothing_fits(parts, change, desk, answer)
+        case Plan():
+            pass
+    edits = [(e.path, e.before, e.after) for e in answer.edits]
+    drafted = parts.trees.apply(brief.tree, [*edits, *rehearsal_edits(rehearsal)])
+    if drafted.files is None:
+        why = f"the plan's edits were refused: {drafted.refused}"
+        parts.thread.stage(change, why)
+        return parts.changes.record(
+            change.id,
+            Move(Stage.REFUSED, {"why": why}),
+            Judgment(
+                kind=Kind.EDITS_REFUSED,
+                actor=System("pawl"),
+                change=change.id,
+                why=why,
+                payload={"path": drafted.path},
+            ),
+            desk.evidence,
+        )
+    document = records.plan(answer)
+    plan_digest, draft_digest = parts.keep(document), _pack(parts, drafted.files)
+    patch = parts.changes.artifacts.put(parts.trees.write_patch(brief.tree, drafted.files))
+    parts.thread.stage(change, f"{answer.kind.value}: {answer.title}")
+    return parts.changes.record(
+        change.id,
+        Move(Stage.PLANNED, {"plan": plan_digest, "draft": draft_digest, "patch": patch}),
+        Judgment(
+            kind=Kind.PLAN_MADE,
+            actor=planner_actor(parts),
+            change=change.id,
+            why=parts.facts.mask("; ".join(answer.reasons) or answer.title),
+            payload={
+                "title": parts.facts.mask(answer.title),
+                "kind": answer.kind.value,
+                "files": [e.path for e in answer.edits],
+                "alternatives": [
+                    {"title": a.title, "why_not": a.why_not} for a in answer.alternatives
+                ],
+                "price": list(answer.price),
+                "unsolved": list(answer.unsolved),
+            },
+            evidence=(plan_digest, patch),
+        ),
+        desk.evidence,
+    )
+
+
+def rehearsal_edits(
+    rehearsal: Rehearsal,
+) -> list[tuple[str, tuple[int, bytes] | None, tuple[int, bytes] | None]]:
+    """The edits that put the rehearsal into the repository."""
+    return [
+        (f"{REHEARSALS}/{rehearsal.name}/{path}", None, entry)
+        for path, entry in sorted(rehearsal.files.items())
+    ]
+
+
+def _pack(parts: Parts, files: object):  # type: ignore[no-untyped-def]
+    return parts.changes.artifacts.put(records.pack(files))  # type: ignore[arg-type]

@@ -1,0 +1,211 @@
+"""Joins the real parts; the only module that imports them. Tests join fakes the same way."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents import Planner, Reader
+from policies import Gate
+from sandbox import Prover
+from service.flow.parts import Drafted, Files, Parts, Thread
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox.engine import Engine
+    from service.store import Store
+    from service.worker.inline import Inline
+
+
+def clock() -> datetime:
+    """The real time, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - the one clock
+
+
+def store(settings: Settings) -> Store:
+    """Open the store below PAWL_HOME; makes it on first use."""
+    from service.store import Store
+
+    return Store.open(settings.home, clock)
+
+
+def engine(settings: Settings, say: Callable[[str], None]) -> Engine:
+    """Open the Docker engine, with its image; removes what dead processes left first."""
+    from sandbox.engine.docker import open_engine
+
+    return open_engine(
+        owner=owner(settings.home),
+        boot=boot(),
+        docker_url=settings.docker_url,
+        slots=settings.slots,
+        say=say,
+    )
+
+
+def owner(home: Path) -> str:
+    """The name of this installation on its engine's containers: made once, kept in PAWL_HOME."""
+    file = home / "owner"
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.write_text(secrets.token_hex(8))
+        try:
+            os.link(fresh, file)  # the first one wins
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return file.read_text().strip()
+
+
+def boot() -> str:
+    """The name of this process on its engine's containers: pid and start time tell it from a
+    later process of the same pid."""
+    stat = Path("/proc/self/stat").read_text()
+    started = stat.rpartition(")")[2].split()[19]
+    return f"{os.getpid()}.{started}"
+
+
+def prover(engine: Engine) -> Prover:
+    from sandbox.prover import CellProver
+
+    return CellProver(engine)
+
+
+def reader() -> Reader:
+    from agents.reading.reader import TreeReader
+
+    return TreeReader()
+
+
+def planner(name: str = "recipes") -> Planner:
+    """The planner of that name. Raises KeyError for one that there is not."""
+    from agents.recipes.planner import RecipePlanner
+
+    return {"recipes": RecipePlanner}[name]()
+
+
+def gate(settings: Settings) -> Gate:
+    from policies.gate import open_gate
+
+    return open_gate(settings.opa)
+
+
+@dataclass(frozen=True)
+class RepositoryTrees:
+    """`service.repos` as the flow sees it."""
+
+    blocked: frozenset[str] = frozenset()
+
+    def apply(self, base: Files, edits: Sequence[Any]) -> Drafted:
+        from service.repos import Refused
+        from service.repos.edits import apply
+
+        answer = apply(base, edits, blocked=self.blocked)
+        if isinstance(answer, Refused):
+            return Drafted(None, str(answer), answer.path)
+        return Drafted(answer.files)
+
+    def tree_id(self, files: Files) -> str:
+        from service.repos.trees import tree_id
+
+        return tree_id(files)
+
+    def touched(self, base: Files, draft: Files) -> list[tuple[str, str, str, str, str]]:
+        from service.repos.edits import between, touched
+
+        return [
+            (
+                t.path.hex(),
+                f"{t.old_mode:o}" if t.old_mode else "",
+                t.old_blob,
+                f"{t.new_mode:o}" if t.new_mode else "",
+                t.new_blob,
+            )
+            for t in touched(between(base, draft))
+        ]
+
+    def write_patch(self, base: Files, draft: Files) -> bytes:
+        from service.repos.patches import write
+
+        return write(base, draft)
+
+    def ratchet(self, files: Files) -> Mapping[str, Files]:
+        from service.repos.ratchet import rehearsals
+
+        return rehearsals(files)
+
+    def checks(self, files: Files) -> tuple[tuple[str, ...], ...]:
+        from service.repos.ratchet import config
+
+        return config(files).checks
+
+    def rules(self, files: Files) -> Mapping[str, bytes]:
+        from service.repos.ratchet import policies
+
+        return policies(files)
+
+
+@dataclass(frozen=True)
+class RehearsalFormat:
+    """`sandbox.rehearsal` as the flow sees it."""
+
+    def entry(self, files: Files) -> tuple[str, ...]:
+        from sandbox.rehearsal import parse
+
+        return parse(files).entry
+
+    def freeze(self, files: Files, decisive: Sequence[Mapping[str, Any]]) -> Files:
+        from sandbox.rehearsal import freeze
+
+        return freeze(files, decisive)
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    thread: Thread,
+    *,
+    planner_: Planner,
+    entry: tuple[str, ...] | None = None,
+    blocked: frozenset[str] = frozenset(),
+) -> Iterator[tuple[Store, Inline]]:
+    """Open all parts for one process and close them: the store and the inline engine over it."""
+    from service.worker.inline import Inline
+
+    kept = store(settings)
+    cells = None
+    try:
+        judge = gate(settings)
+        judge.selftest()
+        cells = engine(settings, thread.say)
+        parts = Parts(
+            changes=kept,
+            planner=planner_,
+            reader=reader(),
+            prover=prover(cells),
+            gate=judge,
+            trees=RepositoryTrees(blocked),
+            rehearsals=RehearsalFormat(),
+            facts=facts(),
+            clock=clock,
+            thread=thread,
+            entry=entry,
+        )
+        yield kept, Inline(parts, kept, settings.home / "flow.sqlite", f"pid {os.getpid()}")
+    finally:
+        if cells is not None:
+            cells.close()
+        kept.close()
+
+
+def facts() -> Any:
+    from service.facts.build import GitFacts
+
+    return GitFacts()
