@@ -25,7 +25,8 @@ def binding(
 
     `patch` is the sorted list of (path bytes as hex, old mode, old blob, new mode, new blob),
     never diff text: the same patch has one form only. `rehearsals` is path -> blob id below
-    `.pawl/rehearsals/`; `proof` holds the outcome of each cell without times or logs, so that the same proof run again binds to the same digest.
+    `.pawl/rehearsals/`; `proof` holds the outcome of each cell without times or logs, so that the
+    same proof run again binds to the same digest.
     """
     document = {
         "v": 1,

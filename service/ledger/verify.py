@@ -216,7 +216,7 @@ def _answer(check: _Check, *, pinned: bool) -> Verification:
 
 def _read(check: _Check, lines: Iterable[bytes]) -> None:
     """Read entries and checkpoints, making every hash again. Stops where the order is broken."""
-    scan, tops, outside = json.JSONDecoder().scan_once, check.tops, check.outside
+    decode, tops, outside = json.JSONDecoder().raw_decode, check.tops, check.outside
     head, middle, end = export.LEAF, export.ENTRY, export.END
     leaf_at, body_at = export.LEAF_AT, export.BODY_AT
     count = 0
@@ -236,18 +236,17 @@ def _read(check: _Check, lines: Iterable[bytes]) -> None:
             except ValueError:
                 return
         try:
-            document, _ = scan(body.decode(), 0)
-            seq, kind = document["seq"], document["kind"]
-        except (StopIteration, ValueError, LookupError, TypeError, RecursionError):
+            document, _ = decode(body.decode())
+            seq, epoch = document["seq"], document["kind"] == "epoch"
+        except (ValueError, LookupError, TypeError, RecursionError):
             check.fault(f"entry {count}", "it can't be read")
-            seq, kind = count, ""
-        if seq != count:
-            check.fault(
-                f"entry {count}", f"it says that it is entry {seq}: one is missing or moved"
-            )
-            return
-        if kind == "epoch":
-            _epoch(check, count, document)
+        else:
+            if seq != count:
+                why = f"it says that it is entry {seq}: one is missing or moved"
+                check.fault(f"entry {count}", why)
+                return
+            if epoch:
+                _epoch(check, count, document)
         at = count
         while at & 1:
             leaf = node(tops.pop(), leaf)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from service.errors import PawlError
+
 Entry = tuple[int, bytes]
 """Git mode (0o100644, 0o100755 or 0o120000) and content; for a link its target."""
 
@@ -124,13 +126,10 @@ class Refused:
         return f"{self.path}: {self.why}" if self.path else self.why
 
 
-class RepositoryError(Exception):
-    """A repository could not be read or written. `mend` says what to do."""
+class RepositoryError(PawlError):
+    """A repository could not be read or written."""
 
-    def __init__(self, message: str, *, code: str = "repository-error", mend: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.mend = mend
+    code = "repository-error"
 
 
 def shown(path: str | bytes, limit: int = 200) -> str:

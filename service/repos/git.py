@@ -6,16 +6,19 @@ hook, pager, prompt, helper or protocol is left on. No other module starts git.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from threading import Timer
 
+from service.errors import SomethingMissing
 from service.repos import RepositoryError, shown
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -90,7 +93,7 @@ class Done:
 def _argv(args: Sequence[Arg], git_dir: Path | None, work_tree: Path | None) -> list[Arg]:
     program = shutil.which("git")
     if program is None:
-        raise RepositoryError(
+        raise SomethingMissing(
             "git is not installed", code="git-missing", mend="Install git 2.39 or newer."
         )
     argv: list[Arg] = [program]
@@ -144,7 +147,7 @@ def run(
         def stop() -> None:
             nonlocal timed_out
             timed_out = True
-            child.kill()
+            _end(child)
 
         timer = Timer(timeout, stop)
         timer.start()
@@ -152,13 +155,13 @@ def run(
             assert child.stdout is not None  # noqa: S101 (asked for by stdout=PIPE)
             out = child.stdout.read(cap + 1)
             if len(out) > cap:
-                child.kill()
+                _end(child)
             child.stdout.close()
             code = child.wait()
         finally:
             timer.cancel()
             if child.poll() is None:
-                child.kill()
+                _end(child)
                 child.wait()
         complaints.seek(0)
         done = Done(code, out, complaints.read(65536))
@@ -170,6 +173,12 @@ def run(
     if ok is not None and code not in ok:
         raise RepositoryError(f"{what} ended with {code}: {done.complaint}", code="git-failed")
     return done
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill `child` with all that it started: a grandchild would keep its output open."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _name(args: Sequence[Arg]) -> str:
@@ -222,7 +231,7 @@ def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
             yield contents()
         finally:
             out.close()
-            child.kill()
+            _end(child)
             child.wait()
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from service.repos import RepositoryError, git
 
 
-def test_a_command_that_takes_too_long_is_ended() -> None:
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started() -> None:
+    started = monotonic()
     with pytest.raises(RepositoryError) as wrong:
-        git.run(["-c", "alias.wait=!sleep 30", "wait"], timeout=0.2)
+        git.run(["-c", "alias.wait=!sleep 30; true", "wait"], timeout=0.2)
     assert wrong.value.code == "git-timeout"
+    assert monotonic() - started < 15
 
 
 def test_output_beyond_the_cap_is_an_error_and_not_cut_in_silence() -> None:

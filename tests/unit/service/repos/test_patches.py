@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.repos import FILE, PROGRAM, Draft, Files, RefusalCode, Refused, edits, patches, trees
@@ -145,6 +145,7 @@ _files = st.dictionaries(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(_files, _files)
 def test_a_patch_leads_from_base_to_draft_and_is_the_same_every_time(
     base: Files, drafted: Files
@@ -159,6 +160,7 @@ def test_a_patch_leads_from_base_to_draft_and_is_the_same_every_time(
         assert answer.files == drafted
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(junk: bytes) -> None:
     head = b"diff --git a/tap.sh b/tap.sh\n--- a/tap.sh\n+++ b/tap.sh\n@@ -1,3 +1,3 @@\n"

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.repos import FILE, LINK, PROGRAM, Files, Kind, RepositoryError
@@ -249,6 +249,7 @@ def _fits(files: Files) -> bool:
     return not any(other.startswith(f"{path}/") for path in files for other in files)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(_paths, _entries, max_size=6).filter(_fits))
 def test_the_tree_id_computed_in_memory_is_gits_own(files: Files) -> None:
     # Read back from a folder by git itself; links need a target without NUL.
