@@ -1,0 +1,648 @@
+"""One proof: which cells are run, in which order, and what is shown of them.
+
+The first verdict comes early (the declared faults, once, on both sides), then other data, other
+entry points, the ratchet, neighbours, and last the edits that carry it. Every bound is in `Limits`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from sandbox import (
+    Argv,
+    Cell,
+    CellKind,
+    Files,
+    HunkRole,
+    Outcome,
+    Proof,
+    Side,
+    Surroundings,
+)
+from sandbox.engine import Ended, Run, WorldContent
+from sandbox.judges import Says
+from sandbox.proof import hunks, neighbours
+from sandbox.proof.freezing import spread
+from sandbox.proof.neighbours import Neighbour
+from sandbox.proof.settings import settings_of
+from sandbox.proof.shrinking import Without, shrink
+from sandbox.proof.states import below, few, kind, listing
+from sandbox.proof.verdict import Settled, decide, losing, name, settle
+from sandbox.rehearsal import (
+    CallFault,
+    Fault,
+    Rehearsal,
+    fault_mapping,
+)
+from sandbox.session import Pair, Session, call, kind_of, once_more, words
+from sandbox.stage import apply
+
+T = TypeVar("T")
+
+
+@dataclass
+class Told:
+    """What people must be told beside the cells."""
+
+    residuals: list[str] = field(default_factory=list)
+    degrades: list[str] = field(default_factory=list)
+    unjudged: list[str] = field(default_factory=list)
+
+    def take(self, settled: Settled) -> None:
+        if settled.residual:
+            self.residuals.append(settled.residual)
+        if settled.degrades:
+            self.degrades.append(settled.degrades)
+        if settled.unjudged:
+            self.unjudged.append(settled.unjudged)
+
+
+class Proving:
+    """One proof, from the first declared cell to the load-bearing hunks."""
+
+    def __init__(
+        self,
+        session: Session,
+        base: Files,
+        draft: Files,
+        around: Surroundings,
+        ratchet: Mapping[str, Rehearsal],
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._rehearsal = session.rehearsal
+        self._limits = session.limits
+        self._base = base
+        self._draft = draft
+        self._around = around
+        self._ratchet = ratchet
+        self._clock = clock
+        self._cells: list[Cell] = []
+        self._told = Told()
+        self._worlds: dict[tuple[Argv, int], WorldContent] = {}
+        self._decisive: list[tuple[Pair, Neighbour, Cell]] = []
+
+    def proof(self) -> Proof:
+        """Every step in order; ends at the first that can't hold."""
+        session = self._session
+        pair = self._first()
+        if pair is None or not self._so_far():
+            return self._end()
+        if not self._repeats() or not self._so_far():
+            return self._end()
+        pairs = [pair, *self._others()]
+        self._again(pair)
+        if not self._so_far():
+            return self._end()
+        self._old_ones()
+        self._checks(pair)
+        if not self._so_far():
+            return self._end()
+        tried = self._neighbours(pairs)
+        if not self._so_far():
+            return self._end()
+        self._on_base(tried)
+        if not self._so_far():
+            return self._end()
+        session.say("the proof holds; looking for the edits that carry it")
+        return self._end(self._load_bearing(pairs))
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def _first(self) -> Pair | None:
+        """Control and declared faults of the first repeat: the first verdict."""
+        session, rehearsal = self._session, self._rehearsal
+        session.expect((2 + 2 * len(rehearsal.faults)) * rehearsal.repeats)
+        session.say("setting up base and draft")
+        pair = self._opened([(rehearsal.entry, 1)])[0]
+        session.control([pair.base, pair.draft], record=True)
+        if not self._take_controls(pair):
+            return None
+        self._declared([pair])
+        hits = losing(self._cells)
+        session.say(f"first verdict: {self._so_far_text()}; the failure loses {few(hits) or '-'}")
+        return pair
+
+    def _opened(self, wanted: Sequence[tuple[Argv, int]]) -> list[Pair]:
+        extra = {
+            (entry, seed): content
+            for entry, seed in wanted
+            if (content := self._session.bait(self._base, entry, seed, self._around))
+        }
+        return self._session.pairs(self._base, self._draft, wanted, extra)
+
+    def _take_controls(self, pair: Pair) -> bool:
+        """Judge both controls. False where base's is not good, so that nothing can be judged."""
+        base, draft, job = self._session.controls(pair)
+        self._add(base)
+        if base.outcome is not Outcome.HELD:
+            return False
+        self._add(draft)
+        if job.kept:
+            text = f"keeps {len(job.kept)} objects that base's run removes: {few(job.kept)}"
+            self._told.degrades.append(f"{text}, in `{words(pair.base.entry)}`")
+        return True
+
+    def _declared(self, pairs: Sequence[Pair]) -> None:
+        session = self._session
+        todo = [(pair, fault) for pair in pairs for fault in self._rehearsal.faults]
+        base = session.together(
+            [call(session.run, p, Side.BASE, CellKind.DECLARED, f) for p, f in todo]
+        )
+        draft = session.together(
+            [call(session.run, p, Side.DRAFT, CellKind.DECLARED, f) for p, f in todo]
+        )
+        self._cells += base
+        classes = losing(base)
+        for one, other in zip(draft, base, strict=True):
+            settled = settle(one, other, classes)
+            self._told.take(settled)
+            self._cells.append(settled.cell)
+            if not settled.cell.reached:
+                text = f"never reached on the draft: {name(settled.cell)}"
+                if text not in self._told.unjudged:
+                    self._told.unjudged.append(text)
+
+    def _repeats(self) -> bool:
+        """The declared faults again, with other data each time."""
+        session, rehearsal = self._session, self._rehearsal
+        seeds = range(2, rehearsal.repeats + 1)
+        if not seeds:
+            return True
+        pairs = self._opened([(rehearsal.entry, seed) for seed in seeds])
+        session.control([s for pair in pairs for s in (pair.base, pair.draft)], record=False)
+        for pair in pairs:
+            if not self._take_controls(pair):
+                return False
+        self._declared(pairs)
+        for pair in pairs:
+            session.close(pair.base, pair.draft)
+        return True
+
+    def _others(self) -> list[Pair]:
+        """Every other entry point, with control; those that can't be judged are said."""
+        entries = [
+            e for e in dict.fromkeys(self._around.entry_points) if e != self._rehearsal.entry
+        ]
+        for item in self._rehearsal.frozen:
+            if item.entry not in entries and item.entry != self._rehearsal.entry:
+                entries.insert(0, item.entry)
+        most = self._limits.entries - 1
+        if len(entries) > most:
+            left = ", ".join(f"`{words(e)}`" for e in entries[most:])
+            self._told.unjudged.append(f"entry points not tried, there are too many: {left}")
+        opened = self._opened([(entry, 1) for entry in entries[:most]])
+        self._session.control([s for p in opened for s in (p.base, p.draft)], record=True)
+        good = []
+        for pair in opened:
+            base, draft, job = self._session.controls(pair)
+            if base.outcome is not Outcome.HELD:
+                self._told.unjudged.append(
+                    f"`{words(pair.base.entry)}` could not be judged on base: {base.why}"
+                )
+                continue
+            self._add(base)
+            self._add(draft)
+            if job.kept:
+                text = f"keeps {len(job.kept)} objects that base's run removes: {few(job.kept)}"
+                self._told.degrades.append(f"{text}, in `{words(pair.base.entry)}`")
+            good.append(pair)
+        return good
+
+    def _again(self, pair: Pair) -> None:
+        """Ask a harm script about base and draft at the same moment once more: same answers?"""
+        if not self._rehearsal.harm:
+            return
+        for fault in self._rehearsal.faults:
+            sides = self._session.together(
+                [call(self._asked_again, pair, side, fault) for side in (Side.BASE, Side.DRAFT)]
+            )
+            for cell in sides:
+                if cell is not None:
+                    self._cells.append(cell)
+
+    def _asked_again(self, pair: Pair, side: Side, fault: Fault) -> Cell | None:
+        session, stage = self._session, pair.of(side)
+        applied = apply(fault, stage, self._rehearsal)
+        if not applied.ready:
+            return None
+        run = applied.run(stage.entry, timeout=stage.timeout, seed=stage.seed)
+        ran = stage.ground.run(run)
+        question = session.question(pair, stage, ran, applied.content)
+        answer = session.judges.ask(self._rehearsal.harm, question, again=True)
+        if answer.says is not Says.BROKEN:
+            return None
+        return session.cell(stage, CellKind.DECLARED, fault, ran, Outcome.BROKEN, answer.why)
+
+    def _old_ones(self) -> None:
+        """The ratchet: what held on base holds on the draft."""
+        for key, old in self._ratchet.items():
+            with Session(
+                self._session.engine, old, key, self._session.watch, self._limits
+            ) as session:
+                session.say(f"ratchet: {key}")
+                self._old_one(session)
+
+    def _old_one(self, session: Session) -> None:
+        old = session.rehearsal
+        wanted: dict[Argv, list[tuple[Fault, bool]]] = {old.entry: [(f, False) for f in old.faults]}
+        for item in old.frozen:
+            wanted.setdefault(item.entry, []).append((item.fault, True))
+        for entry, faults in wanted.items():
+            pair = session.pairs(self._base, self._draft, [(entry, 1)])[0]
+            session.control([pair.base, pair.draft], record=False)
+            base, draft, _ = session.controls(pair, CellKind.RATCHET)
+            if base.outcome is not Outcome.HELD:
+                self._told.unjudged.append(f"old rehearsal {session.name}: {base.why}")
+                continue
+            self._add(draft)
+            answers = session.together(
+                [call(self._ratchet_cell, session, pair, fault, frozen) for fault, frozen in faults]
+            )
+            for settled in answers:
+                self._told.take(settled)
+                self._cells.append(settled.cell)
+
+    @staticmethod
+    def _ratchet_cell(session: Session, pair: Pair, fault: Fault, frozen: bool) -> Settled:
+        settled, base = session.settled(pair, CellKind.RATCHET, fault, frozenset(), frozen=frozen)
+        cell = settled.cell
+        if cell.outcome is Outcome.HIT and base is not None and base.outcome is Outcome.HIT:
+            text = f"old rehearsal {session.name} hits as it does on base: {name(cell)}"
+            held = replace(cell, outcome=Outcome.HELD, why=f"Open on base as well: {cell.why}")
+            return Settled(held, residual=text)
+        return settled
+
+    def _checks(self, pair: Pair) -> None:
+        """The repository's own checks; what fails on base as well is said, not counted."""
+
+        def one(side: Side, argv: Argv) -> Cell:
+            stage = replace(pair.of(side), entry=argv)
+            run = Run(argv, timeout=self._limits.cell_seconds, seed=stage.seed)
+            ran = once_more(lambda: stage.ground.run(run))
+            good = ran.ended is Ended.EXITED and ran.code == 0
+            judged = ran.ended not in (Ended.ENGINE_ERROR, Ended.CANNOT_START)
+            said = Outcome.HELD if good else Outcome.HIT if judged else Outcome.BROKEN
+            ending = f"code {ran.code}" if ran.ended is Ended.EXITED else ran.ended.value
+            cell = self._session.cell(
+                stage, CellKind.CHECK, None, ran, said, f"`{words(argv)}` ended with {ending}."
+            )
+            self._session.judged(cell)
+            return cell
+
+        checks = self._around.checks
+        for cell in self._session.together([call(one, Side.DRAFT, argv) for argv in checks]):
+            if (
+                cell.outcome is not Outcome.HELD
+                and one(Side.BASE, cell.entry).outcome is not Outcome.HELD
+            ):
+                self._told.unjudged.append(f"check fails on base as well: {cell.why}")
+                continue
+            self._cells.append(cell)
+
+    def _neighbours(self, pairs: Sequence[Pair]) -> list[tuple[Pair, Neighbour, Cell | None]]:
+        """All neighbours on the draft, until one counts against it. Returns what was tried."""
+        session = self._session
+        todo: list[tuple[Pair, Neighbour]] = []
+        tried: list[tuple[Pair, Neighbour, Cell | None]] = []
+        covered: set[tuple[str, ...]] = set()
+        for pair in pairs:
+            found = self._around_pair(pair, pairs, covered)
+            covered |= {neighbour.group for neighbour in found}
+            for neighbour in found:
+                if neighbours.reaches(neighbour.fault, pair.draft.calls):
+                    todo.append((pair, neighbour))
+                else:  # a run that goes like control never comes there: no need to look
+                    tried.append((pair, neighbour, None))
+        if tried:
+            text = f"{len(tried)} neighbour faults wait at calls that the draft does not make"
+            self._told.unjudged.append(text)
+        session.expect(len(todo))
+        session.say(f"{len(todo)} neighbours on the draft")
+        classes = losing(self._cells)
+        stopped = threading.Event()
+
+        def one(pair: Pair, neighbour: Neighbour) -> tuple[Settled, Cell | None] | None:
+            if stopped.is_set():
+                return None
+            answer = session.settled(pair, neighbour.kind, neighbour.fault, classes)
+            if answer[0].cell.outcome is not Outcome.HELD and not answer[0].unjudged:
+                stopped.set()
+            return answer
+
+        answers = session.together([call(one, *each) for each in todo])
+        missed = 0
+        for (pair, neighbour), answer in zip(todo, answers, strict=True):
+            if answer is None:
+                missed += 1
+                continue
+            settled, base = answer
+            self._told.take(settled)
+            if base is not None:
+                self._cells.append(base)
+            if settled.unjudged:
+                continue
+            self._cells.append(settled.cell)
+            tried.append((pair, neighbour, settled.cell))
+        if missed:
+            self._told.unjudged.append(
+                f"stopped at the first neighbour that counts: {missed} others were not run"
+            )
+        return tried
+
+    def _around_pair(
+        self, pair: Pair, pairs: Sequence[Pair], covered: set[tuple[str, ...]]
+    ) -> list[Neighbour]:
+        """What else can go wrong at one entry point, each once, bounded and spread."""
+        base, draft = pair.base, pair.draft
+        found = [*neighbours.at_calls(base.calls), *neighbours.at_calls(draft.calls)]
+        if covered:  # elsewhere these calls were tried in full
+            leaner: dict[tuple[str, ...], Neighbour] = {}
+            for neighbour in found:
+                leaner.setdefault((*neighbour.group, *_unless(neighbour, covered)), neighbour)
+            found = list(leaner.values())
+        found += neighbours.at_sources(base.before, self._sources(pair))
+        others = [other.base.entry for other in pairs if other is not pair]
+        for place, value, feeds in settings_of(self._around, self._rehearsal, base.entry)[
+            : self._limits.settings
+        ]:
+            found += neighbours.at_setting(
+                place, value, path=feeds == "path", sequences=[*others, base.entry]
+            )
+        found += neighbours.limited()
+        if base.entry == self._rehearsal.entry:
+            declared = {json.dumps(fault_mapping(f)) for f in self._rehearsal.faults}
+        else:
+            declared = set()
+            found = [*(Neighbour(kind_of(f), f) for f in self._rehearsal.faults), *found]
+        for item in self._rehearsal.frozen:
+            if item.entry == base.entry:
+                found.insert(0, Neighbour(kind_of(item.fault), item.fault))
+        unique: dict[str, Neighbour] = {}
+        for neighbour in found:
+            key = json.dumps(fault_mapping(neighbour.fault))
+            if key not in declared:
+                unique.setdefault(key, neighbour)
+        kept = spread(((n.group, n) for n in unique.values()), self._limits.neighbours)
+        if len(kept) < len(unique):
+            self._told.unjudged.append(
+                f"{len(unique) - len(kept)} neighbours of `{words(base.entry)}` were not tried, "
+                "there are too many"
+            )
+        return sorted(kept, key=lambda n: _ORDER[n.kind])
+
+    def _sources(self, pair: Pair) -> list[str]:
+        """Folders that feed the run and that base's control leaves as they are."""
+        base = pair.base
+        read = [a for call in base.calls for a in call.read if kind(a) == "hosts"]
+        candidates = [*self._around.sources, *read, *self._rehearsal.world.folders()]
+        found: list[str] = []
+        for candidate in candidates:
+            folder = candidate.rstrip("/")
+            if not folder or kind(f"{folder}/") == "tree" or folder == "/repo":
+                continue
+            if any(below(folder, known) or below(known, folder) for known in found):
+                continue
+            names = listing(base.before, folder)
+            touched = [a for a in listing(base.after, folder) if a not in base.before]
+            touched += [a for a in names if base.after.get(a) != base.before[a]]
+            if names and not touched:
+                found.append(folder)
+        return found[: self._limits.sources]
+
+    def _on_base(self, tried: Sequence[tuple[Pair, Neighbour, Cell | None]]) -> None:
+        """Which neighbours hit on base: they are decisive, and the draft must have faced them."""
+        session = self._session
+        known = {(c.entry, json.dumps(c.fault)): c for c in self._cells if c.side is Side.BASE}
+        held = [
+            (pair, neighbour, cell)
+            for pair, neighbour, cell in tried
+            if cell is None or cell.outcome is Outcome.HELD
+        ]
+        chosen = spread(
+            (((id(pair), *neighbour.group), (pair, neighbour)) for pair, neighbour, _ in held),
+            self._limits.base_cells,
+        )
+        todo = [
+            (pair, neighbour)
+            for pair, neighbour in chosen
+            if (pair.base.entry, json.dumps(fault_mapping(neighbour.fault))) not in known
+            and neighbours.reaches(neighbour.fault, pair.base.calls)
+        ]
+        session.expect(len(todo))
+        session.say(f"{len(todo)} of the neighbours on base: which of them are decisive?")
+        cells = session.together(
+            [call(session.run, p, Side.BASE, n.kind, n.fault) for p, n in todo]
+        )
+        faced = {
+            (id(pair), *neighbour.group)
+            for pair, neighbour, cell in tried
+            if cell is not None and cell.reached
+        }
+        for (pair, neighbour), cell in zip(todo, cells, strict=True):
+            self._cells.append(cell)
+            if cell.outcome is not Outcome.HIT:
+                continue
+            fault = neighbour.fault
+            self._decisive.append((pair, neighbour, cell))
+            if not isinstance(fault, CallFault) or (id(pair), *neighbour.group) in faced:
+                continue
+            if any(call.signature == fault.command for call in pair.draft.calls):
+                blind = replace(
+                    cell,
+                    side=Side.DRAFT,
+                    outcome=Outcome.BROKEN,
+                    why="It hits on base, and on the draft nothing like it was reached.",
+                )
+                self._cells.append(blind)
+
+    def _load_bearing(self, pairs: Sequence[Pair]) -> tuple[HunkRole, ...]:
+        """Which hunks the proof needs."""
+        found = hunks.hunks(self._base, self._draft)
+        if not found:
+            return ()
+        trial = Shrinking(
+            self._session, self._base, self._draft, found, pairs[0], self._shrink_cells(pairs[0])
+        )
+        until = self._clock() + self._limits.shrink_seconds
+
+        def one(left_out: frozenset[int]) -> Without:
+            return Without.UNKNOWN if self._clock() > until else trial.without(left_out)
+
+        idle = [i for i, hunk in enumerate(found) if hunk.iswords]
+        answer = shrink(len(found), [idle], one)
+        return tuple(
+            HunkRole(hunk.path, hunk.header, *_ROLES[answer.parts[i]])
+            for i, hunk in enumerate(found)
+        )
+
+    def _shrink_cells(self, pair: Pair) -> list[tuple[Pair, CellKind, Fault]]:
+        decisive = spread(
+            (
+                (_coarse(neighbour), (p, neighbour.kind, neighbour.fault))
+                for p, neighbour, _ in self._decisive
+            ),
+            self._limits.shrink_cells,
+        )
+        declared = [(pair, CellKind.DECLARED, fault) for fault in self._rehearsal.faults]
+        return [*declared, *decisive]
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _add(self, cell: Cell) -> None:
+        self._cells.append(cell)
+        self._session.judged(cell)
+
+    def _so_far(self) -> bool:
+        return decide(self._cells)[0]
+
+    def _so_far_text(self) -> str:
+        holds, why = decide(self._cells)
+        return "hit on base, held on the draft" if holds else why
+
+    def _end(self, roles: tuple[HunkRole, ...] = ()) -> Proof:
+        holds, why = decide(self._cells)
+        decisive = spread(
+            (
+                ((pair.base.entry, *_coarse(neighbour)), (pair.base.entry, neighbour.fault))
+                for pair, neighbour, _ in self._decisive
+            ),
+            self._limits.frozen,
+        )
+        told = self._told
+        return Proof(
+            holds=holds,
+            why=why,
+            cells=tuple(self._cells),
+            residuals=tuple(dict.fromkeys(told.residuals)),
+            degrades=tuple(dict.fromkeys(told.degrades)),
+            load_bearing=roles,
+            not_covered=tuple(dict.fromkeys(told.unjudged)),
+            decisive=tuple(
+                {"entry": list(entry), "fault": fault_mapping(fault)} for entry, fault in decisive
+            ),
+            evidence=self._evidence(),
+        )
+
+    def _evidence(self) -> dict[str, Any]:
+        """The first difference: what one declared fault does on base, and what it meets now."""
+        shown: dict[str, Any] = {"cells": len(self._cells)}
+        bad = next(
+            (
+                cell
+                for cell in self._cells
+                if cell.side is Side.DRAFT and cell.outcome is not Outcome.HELD
+            ),
+            None,
+        )
+        pick = {
+            "hit": next((c for c in self._cells if c.outcome is Outcome.HIT), None),
+            "refused": bad,
+        }
+        for key, cell in pick.items():
+            if cell is not None:
+                shown[key] = {
+                    "cell": cell.id,
+                    "what": name(cell),
+                    "side": cell.side.value,
+                    "why": cell.why,
+                    "lost": list(cell.lost[:20]),
+                    "altered": list(cell.altered[:20]),
+                    "log": cell.log[-2000:].decode("utf-8", "replace"),
+                }
+        return shown
+
+
+class Shrinking:
+    """Tries the draft without some hunks: its own priming, control, then cells until one hits."""
+
+    def __init__(
+        self,
+        session: Session,
+        base: Files,
+        draft: Files,
+        found: tuple[hunks.Hunk, ...],
+        first: Pair,
+        cells: Sequence[tuple[Pair, CellKind, Fault]],
+    ) -> None:
+        self._session = session
+        self._base = base
+        self._draft = draft
+        self._found = found
+        self._cells = cells
+        self._pairs = {id(pair): pair for pair, _, _ in cells} or {id(first): first}
+
+    def without(self, left_out: frozenset[int]) -> Without:
+        """What happens without the hunks numbered `left_out`."""
+        session = self._session
+        tree = hunks.without(self._base, self._draft, self._found, left_out)
+        whole = list(self._pairs.values())
+        opened = session.together(
+            [
+                call(
+                    session.open,
+                    Side.DRAFT,
+                    tree,
+                    pair.base.entry,
+                    pair.base.seed,
+                    pair.base.world,
+                )
+                for pair in whole
+            ]
+        )
+        trial = {id(p): Pair(p.base, stage) for p, stage in zip(whole, opened, strict=True)}
+        try:
+            session.control(opened, record=False)
+            for pair in trial.values():
+                pair.draft.timeout = pair.base.timeout
+                _, control, _ = session.controls(pair)
+                if control.outcome is not Outcome.HELD:
+                    return Without.BREAKS
+            return self._cells_of(trial)
+        finally:
+            session.close(*opened)
+
+    def _cells_of(self, trial: Mapping[int, Pair]) -> Without:
+        session = self._session
+        stopped = threading.Event()
+
+        def one(pair: Pair, kind_: CellKind, fault: Fault) -> Outcome | None:
+            if stopped.is_set():
+                return None
+            said = session.run(trial[id(pair)], Side.DRAFT, kind_, fault).outcome
+            if said is not Outcome.HELD:
+                stopped.set()
+            return said
+
+        answers = session.together([call(one, *each) for each in self._cells])
+        if Outcome.HIT in answers:
+            return Without.HIT
+        return Without.UNKNOWN if Outcome.BROKEN in answers else Without.FINE
+
+
+_ORDER = {CellKind.LYING: 0, CellKind.INPUT: 1, CellKind.HONEST: 2}
+_ROLES = {
+    Without.HIT: ("carries", "without it the failure is back"),
+    Without.BREAKS: ("needed", "without it the normal job is not done"),
+    Without.FINE: ("idle", "not needed with what is left"),
+    Without.UNKNOWN: ("needed", "kept: it was not tried without it"),
+}
+
+
+def _unless(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """What tells a neighbour from others of its group: nothing, where the group was covered."""
+    if neighbour.group in covered:
+        return ()
+    return (json.dumps(fault_mapping(neighbour.fault)),)
+
+
+def _coarse(neighbour: Neighbour) -> tuple[str, ...]:
+    """The class of a neighbour: for a call its command, for an input which and how."""
+    fault = neighbour.fault
+    if isinstance(fault, CallFault):
+        return (neighbour.kind.value, fault.command)
+    return neighbour.group

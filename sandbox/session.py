@@ -1,0 +1,532 @@
+"""A session: one rehearsal on an engine. Opens both sides, runs cells, has them judged, tells.
+
+Which cells are run, and what follows from all of them together, is not decided here
+(`sandbox.proving`); what one of them means is the matter of `sandbox.proof`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from sandbox import (
+    Argv,
+    Cell,
+    CellKind,
+    Files,
+    Outcome,
+    Progress,
+    Side,
+    Surroundings,
+    Trial,
+    Watch,
+    worlds,
+)
+from sandbox.engine import Ended, Engine, Ran, Run, World, WorldContent
+from sandbox.judges import Judges, Question, Says
+from sandbox.proof import neighbours, works
+from sandbox.proof.invariants import Harm, old_or_new
+from sandbox.proof.settings import settings_of
+from sandbox.proof.states import few, placed
+from sandbox.proof.verdict import Settled, name, outcome, settle
+from sandbox.rehearsal import (
+    CallFault,
+    Fault,
+    InputFault,
+    LimitFault,
+    Rehearsal,
+    fault_mapping,
+)
+from sandbox.stage import Applied, Stage, Stages, adjusted, apply
+
+T = TypeVar("T")
+LOG_BYTES = 16 * 1024
+_NO_HARM = Harm()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a proof goes. All bounds are counts but the one for shrinking, which is courtesy."""
+
+    entries: int = 4
+    neighbours: int = 90  # at each entry point
+    base_cells: int = 28  # neighbours tried on base as well, beside those that a draft needs
+    settings: int = 8
+    sources: int = 3
+    frozen: int = 12
+    shrink_cells: int = 8
+    shrink_seconds: float = 45.0
+    cell_seconds: float = 60.0
+
+
+@dataclass
+class Pair:
+    """Both sides at one entry point with one seed. Where there is one tree, both are that."""
+
+    base: Stage
+    draft: Stage
+
+    def of(self, side: Side) -> Stage:
+        return self.base if side is Side.BASE else self.draft
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """What only the draft's priming or control made."""
+        mine = self.draft.before.keys() | self.draft.after.keys()
+        return frozenset(mine - self.base.before.keys() - self.base.after.keys())
+
+
+class Session:
+    """One rehearsal on an engine. Closes whatever it opened."""
+
+    def __init__(
+        self, engine: Engine, rehearsal: Rehearsal, name: str, watch: Watch, limits: Limits
+    ) -> None:
+        self.engine = engine
+        self.rehearsal = rehearsal
+        self.name = name
+        self.limits = limits
+        self.stages = Stages(engine, rehearsal)
+        self.judges = Judges(engine, rehearsal)
+        self.watch = watch
+        self._pool = ThreadPoolExecutor(max(1, engine.slots), thread_name_prefix="cell")
+        self._open: list[Stage] = []
+        self._lock = threading.Lock()
+        self._done = 0
+        self._total = 0
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.close(*self._open)
+        self.judges.close()
+
+    # --- telling and running -----------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            done, total = self._done, self._total
+        self.watch(Progress(text, done, total))
+
+    def expect(self, cells: int) -> None:
+        with self._lock:
+            self._total += cells
+
+    def judged(self, cell: Cell) -> None:
+        with self._lock:
+            self._done += 1
+            self._total = max(self._total, self._done)
+            done, total = self._done, self._total
+        self.watch(Progress(f"{cell.side.value}: {name(cell)}: {cell.outcome}", done, total, cell))
+
+    def together(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+        """Run jobs in the pool; answers in order. The first error is raised once all have ended."""
+        futures = [self._pool.submit(job) for job in jobs]
+        errors = []
+        answers = []
+        for future in futures:
+            try:
+                answers.append(future.result())
+            except BaseException as error:  # noqa: BLE001 - raised below, when nothing runs any more
+                errors.append(error)
+                for other in futures:
+                    other.cancel()
+        if errors:
+            raise errors[0]
+        return answers
+
+    # --- stages ------------------------------------------------------------------------------
+
+    def open(self, side: Side, tree: Files, entry: Argv, seed: int, world: World) -> Stage:
+        stage = self.stages.open(side, tree, entry, seed, world)
+        stage.timeout = self.limits.cell_seconds
+        with self._lock:
+            self._open.append(stage)
+        return stage
+
+    def bait(self, tree: Files, entry: Argv, seed: int, around: Surroundings) -> dict[str, bytes]:
+        """Foreign files for every wrong value of a path setting; nothing where there is none.
+
+        What lies below the right folder is known only after priming: base is set up once for it.
+        """
+        values = [
+            value
+            for _, value, feeds in settings_of(around, self.rehearsal, entry)
+            if feeds == "path" and value and value.startswith("/")
+        ]
+        if not values:
+            return {}
+        stage = self.open(Side.BASE, tree, entry, seed, self.stages.world(seed))
+        try:
+            return neighbours.bait(values, stage.before)
+        finally:
+            self.close(stage)
+
+    def close(self, *stages: Stage) -> None:
+        for stage in stages:
+            with self._lock:
+                if stage in self._open:
+                    self._open.remove(stage)
+            with suppress(Exception):  # a ground that is gone already is closed
+                stage.ground.close()
+
+    def pairs(
+        self,
+        base: Files,
+        draft: Files,
+        wanted: Sequence[tuple[Argv, int]],
+        extra: Mapping[tuple[Argv, int], WorldContent] | None = None,
+    ) -> list[Pair]:
+        """Both sides of each (entry, seed), opened and primed."""
+        seeds = sorted({seed for _, seed in wanted})
+        made = dict(
+            zip(seeds, self.together([call(self.stages.world, s) for s in seeds]), strict=True)
+        )
+        jobs = []
+        for entry, seed in wanted:
+            content = (extra or {}).get((entry, seed))
+            world = self.stages.world(seed, content) if content else made[seed]
+            jobs.append(call(self.open, Side.BASE, base, entry, seed, world))
+            jobs.append(call(self.open, Side.DRAFT, draft, entry, seed, world))
+        opened = self.together(jobs)
+        return [Pair(opened[i], opened[i + 1]) for i in range(0, len(opened), 2)]
+
+    def control(self, stages: Sequence[Stage], *, record: bool) -> None:
+        """Control of each stage; with a record also once without, to see what varies by itself."""
+
+        def one(stage: Stage, recording: bool) -> Ran:
+            run = Run(
+                stage.entry, record=recording, timeout=self.limits.cell_seconds, seed=stage.seed
+            )
+            return once_more(lambda: stage.ground.run(run))
+
+        rounds = [
+            (stage, recording)
+            for stage in stages
+            for recording in ((True, False) if record else (False,))
+        ]
+        for (stage, recording), ran in zip(
+            rounds, self.together([call(one, *each) for each in rounds]), strict=True
+        ):
+            if stage.control is not None:
+                stage.volatile = frozenset(
+                    address
+                    for address in ran.state.keys() & stage.control.state.keys()
+                    if ran.state[address] != stage.control.state[address]
+                )
+                stage.timeout = min(self.limits.cell_seconds, 10 + 5 * ran.seconds)
+                continue
+            stage.control = ran
+            if recording:
+                stage.calls = ran.calls
+            for call in ran.calls:
+                asked = worlds.unknowncall(call.argv)
+                if asked and not stage.trouble:
+                    stage.trouble = asked
+
+    # --- cells -------------------------------------------------------------------------------
+
+    def controls(
+        self, pair: Pair, kind_: CellKind = CellKind.CONTROL
+    ) -> tuple[Cell, Cell, works.Job]:
+        """Judge both controls: base's cell, the draft's cell, and what the draft keeps."""
+        base = self._control_cell(pair, Side.BASE, kind_)
+        draft, job = self._draft_control(pair, kind_)
+        return base, draft, job
+
+    def _control_cell(self, pair: Pair, side: Side, kind_: CellKind) -> Cell:
+        stage = pair.of(side)
+        assert stage.control is not None  # noqa: S101 - set by `control` before
+        ran = stage.control
+        said, why = outcome(ran, Harm(), True, False)
+        if stage.trouble:
+            said, why = Outcome.BROKEN, f"Can't judge: {stage.trouble}"
+        elif said is Outcome.HELD and ran.code != 0:
+            said, why = (
+                Outcome.BROKEN,
+                f"Without any fault `{words(stage.entry)}` ends with {ran.code}.",
+            )
+        elif said is Outcome.HELD:
+            done = works.effects(stage.before, ran.state, self.rehearsal.watch)
+            if not done and not self.rehearsal.works:
+                said, why = (
+                    Outcome.BROKEN,
+                    f"`{words(stage.entry)}` leaves nothing behind that is watched, so there is "
+                    "no normal work to compare with.",
+                )
+            else:
+                why = f"Without a fault it does its work: {len(done)} objects made or changed."
+        cell = self.cell(stage, kind_, None, ran, said, why)
+        return self._asked(cell, pair, stage, ran, {}) if said is Outcome.HELD else cell
+
+    def _draft_control(self, pair: Pair, kind_: CellKind) -> tuple[Cell, works.Job]:
+        base, stage = pair.base, pair.draft
+        cell = self._control_cell(pair, Side.DRAFT, kind_)
+        if cell.outcome is not Outcome.HELD or stage.control is None:
+            if (
+                stage.control is not None
+                and stage.control.ended is Ended.EXITED
+                and not stage.trouble
+            ):
+                cell = replace(cell, outcome=Outcome.HIT)  # it was judged: work is not done
+            return cell, works.Job()
+        after = stage.control.state
+        harm = self._harm(pair, stage, after, {}, own=False)
+        job = works.job(
+            base.before,
+            base.after,
+            stage.before,
+            after,
+            watch=self.rehearsal.watch,
+            volatile=base.volatile | stage.volatile,
+        )
+        if harm.lost:
+            why = f"Without any fault {len(harm.lost)} objects are gone: {few(harm.lost)}"
+            return replace(cell, outcome=Outcome.HIT, why=why, lost=harm.lost), job
+        if job.missing and not self.rehearsal.works:
+            why = f"The normal job is not done; missing or different: {few(job.missing)}"
+            return replace(cell, outcome=Outcome.HIT, why=why), job
+        return cell, job
+
+    def run(
+        self, pair: Pair, side: Side, kind_: CellKind, fault: Fault, *, frozen: bool = False
+    ) -> Cell:
+        """Run and judge one cell."""
+        stage = pair.of(side)
+        applied = apply(fault, stage, self.rehearsal)
+        if not applied.ready:
+            why = "There is nothing to put wrong here: the input is not there."
+            said = Outcome.BROKEN if self._must_reach(side, kind_) else Outcome.HELD
+            cell = self.cell(stage, kind_, fault, None, said, why, reached=False, frozen=frozen)
+        else:
+            run = applied.run(stage.entry, timeout=stage.timeout, seed=stage.seed)
+            ran = once_more(lambda: stage.ground.run(run))
+            cell = self._judge(pair, stage, kind_, fault, applied, ran, frozen)
+        self.judged(cell)
+        return cell
+
+    @staticmethod
+    def _must_reach(side: Side, kind_: CellKind) -> bool:
+        return side is Side.BASE and kind_ is CellKind.DECLARED
+
+    def _judge(
+        self,
+        pair: Pair,
+        stage: Stage,
+        kind_: CellKind,
+        fault: Fault,
+        applied: Applied,
+        ran: Ran,
+        frozen: bool,
+    ) -> Cell:
+        reached = bool(ran.fired) if isinstance(fault, CallFault) else True
+        harm = self._harm(pair, stage, ran.state, applied.content)
+        said, why = outcome(ran, harm, reached, self._must_reach(stage.side, kind_))
+        cell = self.cell(stage, kind_, fault, ran, said, why, harm, reached, frozen)
+        return self._asked(cell, pair, stage, ran, applied.content)
+
+    def _harm(
+        self,
+        pair: Pair,
+        stage: Stage,
+        after: Mapping[str, str],
+        content: WorldContent,
+        own: bool = True,
+    ) -> Harm:
+        base = pair.base
+        new = adjusted(base.after, base.before, content)
+        mine = adjusted(stage.after, stage.before, content) if own else new
+        return old_or_new(
+            placed(stage.before, content),
+            after,
+            new,
+            mine,
+            watch=self.rehearsal.watch,
+            tracked=stage.tracked,
+            exempt=stage.before.keys() - base.before.keys() - content.keys(),
+            volatile=base.volatile | stage.volatile,
+        )
+
+    def _asked(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Cell:
+        """`cell` after the rehearsal's own scripts were asked, where it has some."""
+        is_control = cell.fault is None
+        asked = (self.rehearsal.works if is_control else "", self.rehearsal.harm)
+        for script in filter(None, asked):
+            if cell.outcome is not Outcome.HELD or not cell.reached:
+                return cell
+            answer = self.judges.ask(script, self.question(pair, stage, ran, content))
+            if answer.says is Says.HIT:
+                cell = replace(cell, outcome=Outcome.HIT, why=answer.why)
+            elif answer.says is Says.BROKEN:
+                cell = replace(cell, outcome=Outcome.BROKEN, why=answer.why)
+        return cell
+
+    def question(self, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Question:
+        control = adjusted(pair.base.after, pair.base.before, content)
+        return Question.of(placed(stage.before, content), ran.state, control, ran.code, pair.hidden)
+
+    def cell(
+        self,
+        stage: Stage,
+        kind_: CellKind,
+        fault: Fault | None,
+        ran: Ran | None,
+        said: Outcome,
+        why: str,
+        harm: Harm = _NO_HARM,
+        reached: bool = True,
+        frozen: bool = False,
+    ) -> Cell:
+        mapping = fault_mapping(fault) if fault is not None else None
+        return Cell(
+            id=_cell_id(self.name, stage, kind_, mapping),
+            rehearsal=self.name,
+            entry=stage.entry,
+            side=stage.side,
+            kind=kind_,
+            fault=mapping,
+            seed=stage.seed,
+            outcome=said,
+            why=why,
+            lost=harm.lost,
+            altered=harm.altered,
+            reached=reached,
+            ended=ran.ended.value if ran is not None else Ended.EXITED.value,
+            code=ran.code if ran is not None else None,
+            seconds=round(ran.seconds, 3) if ran is not None else 0.0,
+            log=ran.output[-LOG_BYTES:] if ran is not None else b"",
+            frozen=frozen,
+        )
+
+    def settled(
+        self,
+        pair: Pair,
+        kind_: CellKind,
+        fault: Fault,
+        classes: frozenset[str],
+        *,
+        frozen: bool = False,
+    ) -> tuple[Settled, Cell | None]:
+        """The draft's cell, measured by base's where that can change what it means."""
+        draft = self.run(pair, Side.DRAFT, kind_, fault, frozen=frozen)
+        if draft.outcome is Outcome.HELD:
+            return Settled(draft), None
+        base = self.run(pair, Side.BASE, kind_, fault, frozen=frozen)
+        return settle(draft, base, classes), base
+
+    # --- whole answers that need no draft ------------------------------------------------------
+
+    def trial(self, tree: Files, around: Surroundings) -> Trial:
+        """See `sandbox.Prover.try_rehearsal`."""
+        rehearsal = self.rehearsal
+        cells: list[Cell] = []
+        alive = list(rehearsal.faults)
+        calls: tuple[str, ...] = ()
+        for seed in range(1, rehearsal.repeats + 1):
+            self.say(f"repeat {seed} of {rehearsal.repeats}: setting up")
+            extra = self.bait(tree, rehearsal.entry, seed, around)
+            world = self.stages.world(seed, extra)
+            stage = self.open(Side.BASE, tree, rehearsal.entry, seed, world)
+            pair = Pair(stage, stage)
+            self.control([stage], record=seed == 1)
+            control = self._control_cell(pair, Side.BASE, CellKind.CONTROL)
+            self.judged(control)
+            cells.append(control)
+            calls = calls or tuple(call.signature for call in stage.calls)
+            if control.outcome is not Outcome.HELD:
+                return Trial(False, False, tuple(cells), calls, control.why)
+            tried = self.together(
+                [call(self.run, pair, Side.BASE, CellKind.DECLARED, fault) for fault in alive]
+            )
+            cells += tried
+            alive = [f for f, c in zip(alive, tried, strict=True) if c.outcome is Outcome.HIT]
+            self.close(stage)
+            if not alive:
+                why = tried[0].why if tried else "The rehearsal declares no fault."
+                return Trial(True, False, tuple(cells), calls, f"No declared fault hits. {why}")
+        hit = next(cell for cell in cells if cell.outcome is Outcome.HIT)
+        return Trial(True, True, tuple(cells), calls, f"{name(hit)} hits: {hit.why}")
+
+    def rehearse(self, tree: Files, base: Files | None) -> list[Cell]:
+        """Control, declared and frozen cells on `tree`; losses are measured by base's, if given."""
+        rehearsal = self.rehearsal
+        cells: list[Cell] = []
+        wanted: dict[Argv, list[tuple[CellKind, Fault, bool]]] = {rehearsal.entry: []}
+        for fault in rehearsal.faults:
+            wanted[rehearsal.entry].append((CellKind.DECLARED, fault, False))
+        for item in rehearsal.frozen:
+            wanted.setdefault(item.entry, []).append((kind_of(item.fault), item.fault, True))
+        self.expect(sum(len(items) + 1 for items in wanted.values()))
+        for entry, items in wanted.items():
+            pair = self._pair_for(entry, tree, base)
+            first, control, _ = self.controls(pair)
+            if base is None:
+                control = replace(first, side=Side.DRAFT)
+            self.judged(control)
+            cells.append(control)
+            if first.outcome is not Outcome.HELD:
+                if base is not None:
+                    cells.append(first)
+                self.close(pair.base, pair.draft)
+                continue
+            cells += self.together(
+                [
+                    call(self._kept, pair, kind_, fault, frozen, base is not None)
+                    for kind_, fault, frozen in items
+                ]
+            )
+            self.close(pair.base, pair.draft)
+        return cells
+
+    def _pair_for(self, entry: Argv, tree: Files, base: Files | None) -> Pair:
+        if base is not None:
+            pair = self.pairs(base, tree, [(entry, 1)])[0]
+            self.control([pair.base, pair.draft], record=False)
+            return pair
+        stage = self.open(Side.DRAFT, tree, entry, 1, self.stages.world(1))
+        self.control([stage], record=False)
+        return Pair(stage, stage)
+
+    def _kept(
+        self, pair: Pair, kind_: CellKind, fault: Fault, frozen: bool, has_base: bool
+    ) -> Cell:
+        cell = self.run(pair, Side.DRAFT, kind_, fault, frozen=frozen)
+        if cell.outcome is Outcome.HIT and not cell.lost and cell.altered and has_base:
+            beside = self.run(pair, Side.BASE, kind_, fault, frozen=frozen)
+            return settle(cell, beside, frozenset()).cell
+        return cell
+
+
+def kind_of(fault: Fault) -> CellKind:
+    """The kind of cell that a fault makes when it is not the declared one."""
+    if isinstance(fault, InputFault | LimitFault):
+        return CellKind.INPUT
+    return CellKind.LYING if fault.does in ("short", "noop") else CellKind.HONEST
+
+
+def once_more(run: Callable[[], Ran]) -> Ran:
+    """An engine's own error is no evidence: once more, then it stands."""
+    ran = run()
+    return run() if ran.ended is Ended.ENGINE_ERROR else ran
+
+
+def words(argv: Argv) -> str:
+    return " ".join(argv)
+
+
+def _cell_id(rehearsal: str, stage: Stage, kind_: CellKind, fault: Mapping[str, Any] | None) -> str:
+    parts = [rehearsal, *stage.entry, stage.side.value, kind_.value, str(stage.seed)]
+    text = json.dumps([*parts, fault], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def call(function: Callable[..., T], *args: Any, **kwargs: Any) -> Callable[[], T]:
+    return lambda: function(*args, **kwargs)
