@@ -1,0 +1,43 @@
+"""Where truth is kept: changes, the log, leases and artifacts, in one folder.
+
+Rows stay inside, values come out. Nothing here decides: stages are set by `service.changes.apply`,
+and what the log holds is made by `service.ledger`.
+"""
+
+from __future__ import annotations
+
+from service.changes import LeaseLost, LeaseTaken, MoveRefused, UnknownChange
+from service.ledger import LogContradicted
+from service.store.artifacts import Artifacts
+from service.store.errors import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    KeyExposed,
+    KeyUnusable,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreTooNew,
+)
+from service.store.leases import Lease
+from service.store.store import Clock, Store
+
+__all__ = [
+    "ArtifactDamaged",
+    "ArtifactMissing",
+    "Artifacts",
+    "Clock",
+    "KeyExposed",
+    "KeyUnusable",
+    "Lease",
+    "LeaseLost",
+    "LeaseTaken",
+    "LogContradicted",
+    "MoveRefused",
+    "Store",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreError",
+    "StoreTooNew",
+    "UnknownChange",
+]
