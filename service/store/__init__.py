@@ -20,7 +20,7 @@ from service.store.errors import (
     StoreTooNew,
 )
 from service.store.leases import Lease
-from service.store.store import Clock, Store
+from service.store.store import Clock, Store, export_log, read_export
 
 __all__ = [
     "ArtifactDamaged",
@@ -40,4 +40,6 @@ __all__ = [
     "StoreError",
     "StoreTooNew",
     "UnknownChange",
+    "export_log",
+    "read_export",
 ]

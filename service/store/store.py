@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import heapq
+import io
 import secrets
 import sqlite3
 import time
@@ -53,7 +54,7 @@ from service.store import audit, keys, log, migrate, values
 from service.store.artifacts import Artifacts
 from service.store.database import Database
 from service.store.disk import write_whole
-from service.store.errors import KeyUnusable, StoreBusy
+from service.store.errors import KeyUnusable, StoreBusy, StoreError
 from service.store.leases import TTL, Lease, Leases
 from service.store.rows import METADATA
 
@@ -64,7 +65,7 @@ ME = System("store")
 _CHANGE = METADATA.tables["change"]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no letters that look like others
 _OPENING_SECONDS = 60.0
-_DATABASE = "pawl.db"
+_DATABASE = "pawl.sqlite"
 _OUTSIDE = "checkpoint"
 
 
@@ -268,11 +269,15 @@ class Store:
         return found
 
     def entries(
-        self, change: ChangeId | None = None, *, limit: int = 100, before: int | None = None
+        self, change: ChangeId | None = None, *, newest: int = 100, before: int | None = None
     ) -> tuple[Entry, ...]:
-        """At most `limit` entries before place `before`, newest first."""
+        """The `newest` entries, of one change or of all, oldest of them first.
+
+        `before` is the place of the first entry of the page that was shown last.
+        """
         with self._database.reading_raw() as db:
-            return tuple(log.entries(db, change, before=before, limit=limit, newest_first=True))
+            found = log.entries(db, change, before=before, limit=newest, newest_first=True)
+            return tuple(reversed(tuple(found)))
 
     def since(self, after: int, *, limit: int = 100) -> tuple[Entry, ...]:
         """At most `limit` entries behind place `after`, oldest first: for whoever follows."""
@@ -459,6 +464,39 @@ class Store:
         except BadCheckpoint as error:
             return (f"the checkpoint at {self._outside} can't be used: {error}",)
         return ()
+
+
+def export_log(home: Path, file: BinaryIO) -> int:
+    """Write the log below `home` to `file` as it is; answer how many entries.
+
+    Needs neither the secret key nor a log that `Store.open` would accept, and writes nothing there.
+    Raises `StoreError` where there is no log.
+    """
+    if not (home / _DATABASE).is_file():
+        raise StoreError(f"there is no log below {home}", code="no-log")
+    database = Database(home / _DATABASE)
+    try:
+        with database.reading_raw() as db:
+            return log.write_export(db, _stated_key(home, db), file)
+    finally:
+        database.close()
+
+
+def read_export(home: Path) -> bytes:
+    """What `export_log` writes, as bytes."""
+    file = io.BytesIO()
+    export_log(home, file)
+    return file.getvalue()
+
+
+def _stated_key(home: Path, db: sqlite3.Connection) -> PublicKey:
+    """The public key as it lies beside the store, else as the first entry says."""
+    stated = home / "keys" / keys.PUBLIC
+    if stated.is_file():
+        return PublicKey.parse(stated.read_text())
+    first = next(log.entries(db, None, limit=1), None)
+    said = "" if first is None else first.judgment.payload.get("public_key", "")
+    return PublicKey.parse(str(said))
 
 
 _CONTRADICTED = (
