@@ -60,7 +60,6 @@ def ensure_image(docker_url: str, say: Say) -> str:
         if _there(client, tag):
             return tag
         started = time.monotonic()
-        say("building the sandbox image; this happens once and takes about 2 to 3 minutes")
         base = _ensure_base(client, docker_url, say)
         _build_cell_image(client, base, tag, say)
         say(f"sandbox image {tag} is ready after {time.monotonic() - started:.0f} s")
@@ -108,6 +107,7 @@ def _ensure_base(client: docker.DockerClient, docker_url: str, say: Say) -> str:
     tag = f"pawl-base:{_digest(files)}"
     if _there(client, tag):
         return tag
+    say("building the sandbox image; this happens once and takes about 2 minutes")
     with tempfile.TemporaryDirectory(prefix="pawl-image-") as scratch:
         libraries = Path(scratch) / "lib"
         _unpack_wheels(libraries, say)
@@ -131,7 +131,7 @@ def _registry_answers(docker_url: str) -> bool:
     """Ask by a client of its own with a short limit: where packets are dropped it would hang."""
     quick = docker.APIClient(base_url=docker_url, timeout=_REGISTRY_SECONDS)
     try:
-        quick.inspect_distribution(_SYSTEM)
+        quick.inspect_distribution(_SYSTEM)  # type: ignore[no-untyped-call]
     except (docker.errors.DockerException, requests.exceptions.RequestException):
         return False
     finally:
@@ -270,7 +270,7 @@ def _build_cell_image(client: docker.DockerClient, base: str, tag: str, say: Say
 
 
 def _compile_shim() -> bytes | None:
-    """The shim, compiled here when there is a compiler; else None, and the build gets one by apt."""
+    """The shim, if there is a compiler here; else None, and the build gets one by apt."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:
         return None

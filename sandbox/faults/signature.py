@@ -1,7 +1,7 @@
 """The signature of a call: the command and the verbs that say what it does.
 
-Pure, and without an import of Pawl: the image carries a copy of this very file for the keeper. Which
-faults are worth trying, and whether one did harm, is not known here.
+Pure, and without an import of Pawl: the image carries a copy of this very file for the keeper.
+Which faults are worth trying, and whether one did harm, is not known here.
 """
 
 from __future__ import annotations
@@ -47,28 +47,52 @@ VERBS: Mapping[str, int] = {
 
 VALUE_OPTIONS: Mapping[str, frozenset[str]] = {
     "aws": frozenset(
-        "--profile --region --endpoint-url --output --query --ca-bundle --color "
-        "--cli-read-timeout --cli-connect-timeout".split()
+        [
+            "--profile",
+            "--region",
+            "--endpoint-url",
+            "--output",
+            "--query",
+            "--ca-bundle",
+            "--color",
+            "--cli-read-timeout",
+            "--cli-connect-timeout",
+        ]
     ),
-    "az": frozenset("--subscription --output -o --query".split()),
-    "borg": frozenset("--remote-path --rsh --umask".split()),
-    "docker": frozenset("-H --host -c --context --config -l --log-level".split()),
-    "docker-compose": frozenset("-f --file -p --project-name --env-file --profile".split()),
-    "gcloud": frozenset("--project --account --configuration --format --zone --region".split()),
-    "gh": frozenset("-R --repo".split()),
-    "git": frozenset("-C -c --git-dir --work-tree --namespace --exec-path".split()),
-    "gsutil": frozenset("-o -h -u".split()),
-    "helm": frozenset("-n --namespace --kube-context --kubeconfig".split()),
+    "az": frozenset(["--subscription", "--output", "-o", "--query"]),
+    "borg": frozenset(["--remote-path", "--rsh", "--umask"]),
+    "docker": frozenset(["-H", "--host", "-c", "--context", "--config", "-l", "--log-level"]),
+    "docker-compose": frozenset(
+        ["-f", "--file", "-p", "--project-name", "--env-file", "--profile"]
+    ),
+    "gcloud": frozenset(
+        ["--project", "--account", "--configuration", "--format", "--zone", "--region"]
+    ),
+    "gh": frozenset(["-R", "--repo"]),
+    "git": frozenset(["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"]),
+    "gsutil": frozenset(["-o", "-h", "-u"]),
+    "helm": frozenset(["-n", "--namespace", "--kube-context", "--kubeconfig"]),
     "kubectl": frozenset(
-        "-n --namespace --context --cluster --kubeconfig --user -s --server --token "
-        "--as --request-timeout".split()
+        [
+            "-n",
+            "--namespace",
+            "--context",
+            "--cluster",
+            "--kubeconfig",
+            "--user",
+            "-s",
+            "--server",
+            "--token",
+            "--as",
+            "--request-timeout",
+        ]
     ),
-    "npm": frozenset("--prefix -C -w --workspace".split()),
-    "podman": frozenset("--url --connection --identity --log-level --root".split()),
-    "rclone": frozenset("--config --log-file --log-level --transfers --checkers".split()),
-    "restic": frozenset("-r --repo -p --password-file --cache-dir -o --option".split()),
-    "systemctl": frozenset("-H --host -M --machine -t --type -p --property".split()),
-    "vault": frozenset("-address -namespace".split()),
+    "npm": frozenset(["--prefix", "-C", "-w", "--workspace"]),
+    "podman": frozenset(["--url", "--connection", "--identity", "--log-level", "--root"]),
+    "rclone": frozenset(["--config", "--log-file", "--log-level", "--transfers", "--checkers"]),
+    "restic": frozenset(["-r", "--repo", "-p", "--password-file", "--cache-dir", "-o", "--option"]),
+    "systemctl": frozenset(["-H", "--host", "-M", "--machine", "-t", "--type", "-p", "--property"]),
+    "vault": frozenset(["-address", "-namespace"]),
 }
 """Options before the verbs that take the next word as their value."""
 

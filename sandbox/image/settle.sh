@@ -33,7 +33,7 @@ settle() {
     echo 'ops:x:10001:' >> /etc/group
     echo 'keeper:x:10002:10002::/:/usr/sbin/nologin' >> /etc/passwd
     echo 'keeper:x:10002:' >> /etc/group
-    mkdir -p /home/ops /repo /mnt /srv /opt /ctl /k /s /var/backups /var/cache /var/log /var/lib
+    mkdir -p /home/ops /repo /mnt /srv /opt /var/backups /var/cache /var/log /var/lib
     chown -R 10001:10001 /etc /var /home /opt /srv /root /usr/local /mnt /repo
     chmod 755 /root
 

@@ -496,7 +496,7 @@ class Keeper:
         remove_folder(f"{BASE}/g/{ground}")
         return {}
 
-    def do_cell(self, cell, slot, ground, content, faults, record, bare, has_world):
+    def do_cell(self, cell, slot, ground, content, faults, record, bare, tools, has_world):
         """A fresh view of a ground, with the run's own content, ready to be mounted."""
         made = Cell(cell, slot, self.grounds[ground], has_world)
         try:
@@ -505,6 +505,9 @@ class Keeper:
             if record:
                 with open(made.control + "/bare", "w") as file:
                     file.write("\n".join(bare) + "\n")
+            if tools:
+                with open(made.control + "/tools.json", "w") as file:
+                    file.write(tools)
             for index, fault in enumerate(faults):
                 if fault["does"] == "play":
                     path = f"{made.control}/play-{index}"
