@@ -39,13 +39,15 @@ def engine(settings: Settings, say: Callable[[str], None]) -> Engine:
     """Open the Docker engine, with its image; removes what dead processes left first."""
     from sandbox.engine.docker import open_engine
 
-    return open_engine(
+    opened = open_engine(
         owner=owner(settings.home),
         boot=boot(),
         docker_url=settings.docker_url,
         slots=settings.slots,
         say=say,
     )
+    opened.reap()
+    return opened
 
 
 def owner(home: Path) -> str:
