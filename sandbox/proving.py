@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -30,15 +30,15 @@ from sandbox.proof.freezing import spread
 from sandbox.proof.neighbours import Neighbour
 from sandbox.proof.settings import settings_of
 from sandbox.proof.shrinking import Without, shrink
-from sandbox.proof.states import below, few, kind, listing
-from sandbox.proof.verdict import Settled, decide, losing, name, settle
+from sandbox.proof.states import below, count, few, kind, listing
+from sandbox.proof.verdict import Settled, decide, losing, name
 from sandbox.rehearsal import (
     CallFault,
     Fault,
     Rehearsal,
     fault_mapping,
 )
-from sandbox.session import Pair, Session, call, kind_of, once_more, words
+from sandbox.session import Pair, Session, calling, kind_of, once_more, words
 from sandbox.stage import apply
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ class Proving:
             return False
         self._add(draft)
         if job.kept:
-            text = f"keeps {len(job.kept)} objects that base's run removes: {few(job.kept)}"
+            text = f"keeps {count(job.kept)} that base's run removes: {few(job.kept)}"
             self._told.degrades.append(f"{text}, in `{words(pair.base.entry)}`")
         return True
 
@@ -151,19 +151,16 @@ class Proving:
         session = self._session
         todo = [(pair, fault) for pair in pairs for fault in self._rehearsal.faults]
         base = session.together(
-            [call(session.run, p, Side.BASE, CellKind.DECLARED, f) for p, f in todo]
+            [calling(session.run, p, Side.BASE, CellKind.DECLARED, f) for p, f in todo]
         )
         draft = session.together(
-            [call(session.run, p, Side.DRAFT, CellKind.DECLARED, f) for p, f in todo]
+            [calling(session.run, p, Side.DRAFT, CellKind.DECLARED, f) for p, f in todo]
         )
         self._cells += base
-        classes = losing(base)
-        for one, other in zip(draft, base, strict=True):
-            settled = settle(one, other, classes)
-            self._told.take(settled)
-            self._cells.append(settled.cell)
-            if not settled.cell.reached:
-                text = f"never reached on the draft: {name(settled.cell)}"
+        self._cells += draft
+        for cell in draft:
+            if not cell.reached:
+                text = f"never reached on the draft: {name(cell)}"
                 if text not in self._told.unjudged:
                     self._told.unjudged.append(text)
 
@@ -208,7 +205,7 @@ class Proving:
             self._add(base)
             self._add(draft)
             if job.kept:
-                text = f"keeps {len(job.kept)} objects that base's run removes: {few(job.kept)}"
+                text = f"keeps {count(job.kept)} that base's run removes: {few(job.kept)}"
                 self._told.degrades.append(f"{text}, in `{words(pair.base.entry)}`")
             good.append(pair)
         return good
@@ -219,7 +216,7 @@ class Proving:
             return
         for fault in self._rehearsal.faults:
             sides = self._session.together(
-                [call(self._asked_again, pair, side, fault) for side in (Side.BASE, Side.DRAFT)]
+                [calling(self._asked_again, pair, side, fault) for side in (Side.BASE, Side.DRAFT)]
             )
             for cell in sides:
                 if cell is not None:
@@ -261,7 +258,10 @@ class Proving:
                 continue
             self._add(draft)
             answers = session.together(
-                [call(self._ratchet_cell, session, pair, fault, frozen) for fault, frozen in faults]
+                [
+                    calling(self._ratchet_cell, session, pair, fault, frozen)
+                    for fault, frozen in faults
+                ]
             )
             for settled in answers:
                 self._told.take(settled)
@@ -269,13 +269,18 @@ class Proving:
 
     @staticmethod
     def _ratchet_cell(session: Session, pair: Pair, fault: Fault, frozen: bool) -> Settled:
-        settled, base = session.settled(pair, CellKind.RATCHET, fault, frozenset(), frozen=frozen)
-        cell = settled.cell
-        if cell.outcome is Outcome.HIT and base is not None and base.outcome is Outcome.HIT:
-            text = f"old rehearsal {session.name} hits as it does on base: {name(cell)}"
-            held = replace(cell, outcome=Outcome.HELD, why=f"Open on base as well: {cell.why}")
-            return Settled(held, residual=text)
-        return settled
+        """What held on base must hold; what does not hold there is said and does not count."""
+        cell = session.run(pair, Side.DRAFT, CellKind.RATCHET, fault, frozen=frozen)
+        if cell.outcome is Outcome.HELD:
+            return Settled(cell)
+        base = session.run(pair, Side.BASE, CellKind.RATCHET, fault, frozen=frozen)
+        if base.outcome is Outcome.HELD:
+            return Settled(cell)
+        held = replace(cell, outcome=Outcome.HELD, why=f"No better on base: {cell.why}")
+        text = f"old rehearsal {session.name}, as on base: {name(cell)}: {cell.why}"
+        if cell.outcome is Outcome.BROKEN or base.outcome is Outcome.BROKEN:
+            return Settled(cell if cell.outcome is Outcome.HIT else held, unjudged=text)
+        return Settled(held, residual=text)
 
     def _checks(self, pair: Pair) -> None:
         """The repository's own checks; what fails on base as well is said, not counted."""
@@ -295,7 +300,7 @@ class Proving:
             return cell
 
         checks = self._around.checks
-        for cell in self._session.together([call(one, Side.DRAFT, argv) for argv in checks]):
+        for cell in self._session.together([calling(one, Side.DRAFT, argv) for argv in checks]):
             if (
                 cell.outcome is not Outcome.HELD
                 and one(Side.BASE, cell.entry).outcome is not Outcome.HELD
@@ -334,7 +339,7 @@ class Proving:
                 stopped.set()
             return answer
 
-        answers = session.together([call(one, *each) for each in todo])
+        answers = session.together([calling(one, *each) for each in todo])
         missed = 0
         for (pair, neighbour), answer in zip(todo, answers, strict=True):
             if answer is None:
@@ -421,22 +426,19 @@ class Proving:
         held = [
             (pair, neighbour, cell)
             for pair, neighbour, cell in tried
-            if cell is None or cell.outcome is Outcome.HELD
+            if cell is None or (cell.outcome is Outcome.HELD and not cell.altered)
         ]
-        chosen = spread(
-            (((id(pair), *neighbour.group), (pair, neighbour)) for pair, neighbour, _ in held),
-            self._limits.base_cells,
-        )
+        chosen = _in_turns(((pair, neighbour) for pair, neighbour, _ in held), _group)
         todo = [
             (pair, neighbour)
-            for pair, neighbour in chosen
+            for pair, neighbour in chosen[: self._limits.base_cells]
             if (pair.base.entry, json.dumps(fault_mapping(neighbour.fault))) not in known
             and neighbours.reaches(neighbour.fault, pair.base.calls)
         ]
         session.expect(len(todo))
         session.say(f"{len(todo)} of the neighbours on base: which of them are decisive?")
         cells = session.together(
-            [call(session.run, p, Side.BASE, n.kind, n.fault) for p, n in todo]
+            [calling(session.run, p, Side.BASE, n.kind, n.fault) for p, n in todo]
         )
         faced = {
             (id(pair), *neighbour.group)
@@ -473,7 +475,7 @@ class Proving:
         def one(left_out: frozenset[int]) -> Without:
             return Without.UNKNOWN if self._clock() > until else trial.without(left_out)
 
-        idle = [i for i, hunk in enumerate(found) if hunk.iswords]
+        idle = [i for i, hunk in enumerate(found) if hunk.is_words]
         answer = shrink(len(found), [idle], one)
         return tuple(
             HunkRole(hunk.path, hunk.header, *_ROLES[answer.parts[i]])
@@ -481,15 +483,10 @@ class Proving:
         )
 
     def _shrink_cells(self, pair: Pair) -> list[tuple[Pair, CellKind, Fault]]:
-        decisive = spread(
-            (
-                (_coarse(neighbour), (p, neighbour.kind, neighbour.fault))
-                for p, neighbour, _ in self._decisive
-            ),
-            self._limits.shrink_cells,
-        )
+        turns = _in_turns(((p, neighbour) for p, neighbour, _ in self._decisive), _coarse)
+        decisive = [(p, neighbour.kind, neighbour.fault) for p, neighbour in turns]
         declared = [(pair, CellKind.DECLARED, fault) for fault in self._rehearsal.faults]
-        return [*declared, *decisive]
+        return [*declared, *decisive[: self._limits.shrink_cells]]
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -506,13 +503,8 @@ class Proving:
 
     def _end(self, roles: tuple[HunkRole, ...] = ()) -> Proof:
         holds, why = decide(self._cells)
-        decisive = spread(
-            (
-                ((pair.base.entry, *_coarse(neighbour)), (pair.base.entry, neighbour.fault))
-                for pair, neighbour, _ in self._decisive
-            ),
-            self._limits.frozen,
-        )
+        turns = _in_turns(((pair, neighbour) for pair, neighbour, _ in self._decisive), _coarse)
+        decisive = [(pair.base.entry, n.fault) for pair, n in turns[: self._limits.frozen]]
         told = self._told
         return Proof(
             holds=holds,
@@ -583,7 +575,7 @@ class Shrinking:
         whole = list(self._pairs.values())
         opened = session.together(
             [
-                call(
+                calling(
                     session.open,
                     Side.DRAFT,
                     tree,
@@ -618,7 +610,7 @@ class Shrinking:
                 stopped.set()
             return said
 
-        answers = session.together([call(one, *each) for each in self._cells])
+        answers = session.together([calling(one, *each) for each in self._cells])
         if Outcome.HIT in answers:
             return Without.HIT
         return Without.UNKNOWN if Outcome.BROKEN in answers else Without.FINE
@@ -638,6 +630,25 @@ def _unless(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> tuple[str, .
     if neighbour.group in covered:
         return ()
     return (json.dumps(fault_mapping(neighbour.fault)),)
+
+
+def _in_turns(
+    items: Iterable[tuple[Pair, Neighbour]], group: Callable[[Neighbour], Hashable]
+) -> list[tuple[Pair, Neighbour]]:
+    """Every entry point in turns, and at each of them every group in turns."""
+    at: dict[int, list[tuple[Pair, Neighbour]]] = {}
+    for pair, neighbour in items:
+        at.setdefault(id(pair), []).append((pair, neighbour))
+    mixed = [
+        (key, item)
+        for key, found in at.items()
+        for item in spread(((group(n), (pair, n)) for pair, n in found), len(found))
+    ]
+    return list(spread(mixed, len(mixed)))
+
+
+def _group(neighbour: Neighbour) -> tuple[str, ...]:
+    return neighbour.group
 
 
 def _coarse(neighbour: Neighbour) -> tuple[str, ...]:

@@ -572,7 +572,7 @@ def write(rehearsal: Rehearsal) -> Files:
     return files
 
 
-def with_frozen(files: Files, decisive: Iterable[Mapping[str, Any]]) -> Files:
+def freeze(files: Files, decisive: Iterable[Mapping[str, Any]]) -> Files:
     """The folder `files` with decisive neighbours (`Proof.decisive`) frozen in, each once.
 
     Scripts keep their modes. Raises `BadRehearsal` when the folder or an item can't be read.

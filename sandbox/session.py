@@ -33,7 +33,7 @@ from sandbox.judges import Judges, Question, Says
 from sandbox.proof import neighbours, works
 from sandbox.proof.invariants import Harm, old_or_new
 from sandbox.proof.settings import settings_of
-from sandbox.proof.states import few, placed
+from sandbox.proof.states import count, few, placed
 from sandbox.proof.verdict import Settled, name, outcome, settle
 from sandbox.rehearsal import (
     CallFault,
@@ -147,6 +147,9 @@ class Session:
 
     def open(self, side: Side, tree: Files, entry: Argv, seed: int, world: World) -> Stage:
         stage = self.stages.open(side, tree, entry, seed, world)
+        if stage.lost:  # the engine's own error is no evidence: once more
+            stage.ground.close()
+            stage = self.stages.open(side, tree, entry, seed, world)
         stage.timeout = self.limits.cell_seconds
         with self._lock:
             self._open.append(stage)
@@ -188,49 +191,52 @@ class Session:
         """Both sides of each (entry, seed), opened and primed."""
         seeds = sorted({seed for _, seed in wanted})
         made = dict(
-            zip(seeds, self.together([call(self.stages.world, s) for s in seeds]), strict=True)
+            zip(seeds, self.together([calling(self.stages.world, s) for s in seeds]), strict=True)
         )
         jobs = []
         for entry, seed in wanted:
             content = (extra or {}).get((entry, seed))
             world = self.stages.world(seed, content) if content else made[seed]
-            jobs.append(call(self.open, Side.BASE, base, entry, seed, world))
-            jobs.append(call(self.open, Side.DRAFT, draft, entry, seed, world))
+            jobs.append(calling(self.open, Side.BASE, base, entry, seed, world))
+            jobs.append(calling(self.open, Side.DRAFT, draft, entry, seed, world))
         opened = self.together(jobs)
         return [Pair(opened[i], opened[i + 1]) for i in range(0, len(opened), 2)]
 
     def control(self, stages: Sequence[Stage], *, record: bool) -> None:
-        """Control of each stage; with a record also once without, to see what varies by itself."""
+        """Run each stage's control, with a record of its calls where `record`."""
 
-        def one(stage: Stage, recording: bool) -> Ran:
-            run = Run(
-                stage.entry, record=recording, timeout=self.limits.cell_seconds, seed=stage.seed
-            )
+        def one(stage: Stage) -> Ran:
+            run = Run(stage.entry, record=record, timeout=self.limits.cell_seconds, seed=stage.seed)
             return once_more(lambda: stage.ground.run(run))
 
-        rounds = [
-            (stage, recording)
-            for stage in stages
-            for recording in ((True, False) if record else (False,))
-        ]
-        for (stage, recording), ran in zip(
-            rounds, self.together([call(one, *each) for each in rounds]), strict=True
-        ):
-            if stage.control is not None:
-                stage.volatile = frozenset(
-                    address
-                    for address in ran.state.keys() & stage.control.state.keys()
-                    if ran.state[address] != stage.control.state[address]
-                )
-                stage.timeout = min(self.limits.cell_seconds, 10 + 5 * ran.seconds)
-                continue
+        answers = self.together([calling(one, stage) for stage in stages])
+        for stage, ran in zip(stages, answers, strict=True):
             stage.control = ran
-            if recording:
-                stage.calls = ran.calls
+            stage.calls = ran.calls
+            stage.timeout = min(self.limits.cell_seconds, 10 + 5 * ran.seconds)
             for call in ran.calls:
-                asked = worlds.unknowncall(call.argv)
+                asked = worlds.unknown_call(call.argv)
                 if asked and not stage.trouble:
                     stage.trouble = asked
+
+    def volatile(self, *stages: Stage) -> frozenset[str]:
+        """What differs between two equal runs of these stages, time stamps and the like.
+
+        Asked only where a difference was seen, so the second control is run only then.
+        """
+        found: frozenset[str] = frozenset()
+        for stage in stages:
+            with stage.lock:
+                if stage.volatile is None:
+                    run = Run(stage.entry, timeout=stage.timeout, seed=stage.seed)
+                    again = once_more(calling(stage.ground.run, run)).state
+                    stage.volatile = frozenset(
+                        address
+                        for address in again.keys() & stage.after.keys()
+                        if again[address] != stage.after[address]
+                    )
+                found |= stage.volatile
+        return found
 
     # --- cells -------------------------------------------------------------------------------
 
@@ -263,7 +269,7 @@ class Session:
                     "no normal work to compare with.",
                 )
             else:
-                why = f"Without a fault it does its work: {len(done)} objects made or changed."
+                why = f"Without a fault it does its work: {count(done)} made or changed."
         cell = self.cell(stage, kind_, None, ran, said, why)
         return self._asked(cell, pair, stage, ran, {}) if said is Outcome.HELD else cell
 
@@ -280,16 +286,13 @@ class Session:
             return cell, works.Job()
         after = stage.control.state
         harm = self._harm(pair, stage, after, {}, own=False)
-        job = works.job(
-            base.before,
-            base.after,
-            stage.before,
-            after,
-            watch=self.rehearsal.watch,
-            volatile=base.volatile | stage.volatile,
-        )
+        parts = (base.before, base.after, stage.before, after)
+        job = works.job(*parts, watch=self.rehearsal.watch)
+        if job.missing:
+            varies = self.volatile(base, stage)
+            job = works.job(*parts, watch=self.rehearsal.watch, volatile=varies)
         if harm.lost:
-            why = f"Without any fault {len(harm.lost)} objects are gone: {few(harm.lost)}"
+            why = f"Without any fault {count(harm.lost, 'are')} gone: {few(harm.lost)}"
             return replace(cell, outcome=Outcome.HIT, why=why, lost=harm.lost), job
         if job.missing and not self.rehearsal.works:
             why = f"The normal job is not done; missing or different: {few(job.missing)}"
@@ -344,16 +347,16 @@ class Session:
         base = pair.base
         new = adjusted(base.after, base.before, content)
         mine = adjusted(stage.after, stage.before, content) if own else new
-        return old_or_new(
-            placed(stage.before, content),
-            after,
-            new,
-            mine,
-            watch=self.rehearsal.watch,
-            tracked=stage.tracked,
-            exempt=stage.before.keys() - base.before.keys() - content.keys(),
-            volatile=base.volatile | stage.volatile,
-        )
+        states = (placed(stage.before, content), after, new, mine)
+        how: dict[str, Any] = {
+            "watch": self.rehearsal.watch,
+            "tracked": stage.tracked,
+            "exempt": stage.before.keys() - base.before.keys() - content.keys(),
+        }
+        harm = old_or_new(*states, **how)
+        if harm.altered:
+            harm = old_or_new(*states, **how, volatile=self.volatile(base, stage))
+        return harm
 
     def _asked(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Cell:
         """`cell` after the rehearsal's own scripts were asked, where it has some."""
@@ -407,19 +410,13 @@ class Session:
         )
 
     def settled(
-        self,
-        pair: Pair,
-        kind_: CellKind,
-        fault: Fault,
-        classes: frozenset[str],
-        *,
-        frozen: bool = False,
+        self, pair: Pair, kind_: CellKind, fault: Fault, classes: frozenset[str]
     ) -> tuple[Settled, Cell | None]:
-        """The draft's cell, measured by base's where that can change what it means."""
-        draft = self.run(pair, Side.DRAFT, kind_, fault, frozen=frozen)
+        """A neighbour on the draft, measured by base's where that can change what it means."""
+        draft = self.run(pair, Side.DRAFT, kind_, fault)
         if draft.outcome is Outcome.HELD:
             return Settled(draft), None
-        base = self.run(pair, Side.BASE, kind_, fault, frozen=frozen)
+        base = self.run(pair, Side.BASE, kind_, fault)
         return settle(draft, base, classes), base
 
     # --- whole answers that need no draft ------------------------------------------------------
@@ -444,7 +441,7 @@ class Session:
             if control.outcome is not Outcome.HELD:
                 return Trial(False, False, tuple(cells), calls, control.why)
             tried = self.together(
-                [call(self.run, pair, Side.BASE, CellKind.DECLARED, fault) for fault in alive]
+                [calling(self.run, pair, Side.BASE, CellKind.DECLARED, fault) for fault in alive]
             )
             cells += tried
             alive = [f for f, c in zip(alive, tried, strict=True) if c.outcome is Outcome.HIT]
@@ -479,7 +476,7 @@ class Session:
                 continue
             cells += self.together(
                 [
-                    call(self._kept, pair, kind_, fault, frozen, base is not None)
+                    calling(self.run, pair, Side.DRAFT, kind_, fault, frozen=frozen)
                     for kind_, fault, frozen in items
                 ]
             )
@@ -494,15 +491,6 @@ class Session:
         stage = self.open(Side.DRAFT, tree, entry, 1, self.stages.world(1))
         self.control([stage], record=False)
         return Pair(stage, stage)
-
-    def _kept(
-        self, pair: Pair, kind_: CellKind, fault: Fault, frozen: bool, has_base: bool
-    ) -> Cell:
-        cell = self.run(pair, Side.DRAFT, kind_, fault, frozen=frozen)
-        if cell.outcome is Outcome.HIT and not cell.lost and cell.altered and has_base:
-            beside = self.run(pair, Side.BASE, kind_, fault, frozen=frozen)
-            return settle(cell, beside, frozenset()).cell
-        return cell
 
 
 def kind_of(fault: Fault) -> CellKind:
@@ -528,5 +516,5 @@ def _cell_id(rehearsal: str, stage: Stage, kind_: CellKind, fault: Mapping[str, 
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def call(function: Callable[..., T], *args: Any, **kwargs: Any) -> Callable[[], T]:
+def calling(function: Callable[..., T], *args: Any, **kwargs: Any) -> Callable[[], T]:
     return lambda: function(*args, **kwargs)

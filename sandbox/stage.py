@@ -6,6 +6,7 @@ what a run then leaves is the matter of `sandbox.proof`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -28,24 +29,20 @@ class Stage:
     seed: int
     ground: Ground
     before: State
-    unprimed: State
     tracked: frozenset[str]
     world: World
     trouble: str = ""  # why it can't be judged
     control: Ran | None = None
-    volatile: frozenset[str] = frozenset()
+    volatile: frozenset[str] | None = None  # not known until somebody has to ask
     calls: tuple[Call, ...] = ()
     timeout: float = 60.0
+    lost: bool = False  # the engine itself failed in priming
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def after(self) -> State:
         """What its control run left."""
         return self.control.state if self.control is not None else {}
-
-    @property
-    def own(self) -> frozenset[str]:
-        """What only its priming made."""
-        return frozenset(self.before.keys() - self.unprimed.keys())
 
 
 @dataclass(frozen=True)
@@ -172,18 +169,19 @@ class Stages:
         rehearsal = self._rehearsal
         ground = self._engine.open(tree, world)
         try:
-            unprimed = ground.state
-            trouble = ""
+            trouble, lost = "", False
             for step in rehearsal.prime:
                 ran = ground.advance(Run(argv=step or entry, seed=seed))
                 trouble = trouble or _trouble(ran)
+                lost = lost or ran.ended is Ended.ENGINE_ERROR
             content = stimulus(rehearsal, ground.read, seed)
             if content:
                 ground.place(content)
             if rehearsal.workspace is Workspace.COLD:
                 ground.clear(ignored(tree))
             tracked = frozenset(f"/repo/{path}" for path in tree)
-            return Stage(side, entry, seed, ground, ground.state, unprimed, tracked, world, trouble)
+            stage = Stage(side, entry, seed, ground, ground.state, tracked, world)
+            return replace(stage, trouble=trouble, lost=lost)
         except BaseException:
             ground.close()
             raise

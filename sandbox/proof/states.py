@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 from sandbox.engine import State, WorldContent
 
@@ -91,3 +91,10 @@ def few(addresses: Iterable[str], most: int = 3) -> str:
     found = sorted(addresses)
     text = ", ".join(found[:most])
     return text + (f" and {len(found) - most} more" if len(found) > most else "")
+
+
+def count(addresses: Sized, verb: str = "") -> str:
+    """How many objects, for a sentence; `verb` is its plural ("are", "were") or nothing."""
+    number = len(addresses)
+    one = {"are": "is", "were": "was"}.get(verb, verb)
+    return f"{number} object{'' if number == 1 else 's'} {one if number == 1 else verb}".rstrip()

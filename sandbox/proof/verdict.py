@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sandbox import Cell, CellKind, Outcome, Side
 from sandbox.engine import Ended, Ran
 from sandbox.proof.invariants import Harm
-from sandbox.proof.states import few, kind
+from sandbox.proof.states import count, few, kind
 
 _EVIDENCE = (Ended.EXITED, Ended.SIGNALLED, Ended.OOM)
 
@@ -32,13 +32,13 @@ def outcome(ran: Ran, harm: Harm, reached: bool, must_reach: bool) -> tuple[Outc
     if must_reach and not reached:
         return Outcome.BROKEN, "The fault was never reached, so nothing was tried."
     if harm.lost:
-        return Outcome.HIT, f"{len(harm.lost)} objects are gone: {few(harm.lost)}"
+        return Outcome.HIT, f"{count(harm.lost, 'are')} gone: {few(harm.lost)}"
     if ran.ended not in _EVIDENCE:
         return Outcome.BROKEN, f"The run {ran.ended.value}; that says nothing about what it does."
     if harm.altered:
         return (
             Outcome.HIT,
-            f"{len(harm.altered)} objects are neither old nor new: {few(harm.altered)}",
+            f"{count(harm.altered, 'are')} neither old nor new: {few(harm.altered)}",
         )
     ending = f"code {ran.code}" if ran.ended is Ended.EXITED else ran.ended.value
     return Outcome.HELD, f"Every object is as before or as control leaves it ({ending})."
@@ -78,7 +78,7 @@ def settle(draft: Cell, base: Cell | None, losing: Set[str]) -> Settled:
             return Settled(draft)
         if base is not None and base.outcome is Outcome.BROKEN:
             return Settled(draft)
-        text = f"degrades: {len(draft.altered)} objects at {name(draft)}: {few(draft.altered)}"
+        text = f"degrades: {count(draft.altered)} at {name(draft)}: {few(draft.altered)}"
         held = replace(draft, outcome=Outcome.HELD, why=f"Nothing is lost; {draft.why}")
         return Settled(held, degrades=text)
     return Settled(draft)

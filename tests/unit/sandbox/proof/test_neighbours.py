@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox import CellKind
+from sandbox.engine import Call
+from sandbox.proof import neighbours
+from sandbox.proof.neighbours import FOREIGN, at_calls, at_setting, at_sources, bait, pick, reaches
+from sandbox.rehearsal import CallFault, InputFault
+
+
+def call(name: str, number: int = 1, **effects: tuple[str, ...]) -> Call:
+    return Call(name, number, tuple(name.split()), "/repo", 0, **effects)
+
+
+def of(found: tuple[neighbours.Neighbour, ...], kind: CellKind) -> list[CallFault]:
+    return [n.fault for n in found if n.kind is kind and isinstance(n.fault, CallFault)]
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, unique=True).map(sorted))
+def test_of_many_calls_the_first_the_middle_and_the_last_are_kept(numbers: list[int]) -> None:
+    kept = pick(numbers)
+    assert kept[0] == numbers[0]
+    assert kept[-1] == numbers[-1]
+    assert set(kept) <= set(numbers)
+    assert len(kept) == min(3, len(numbers))
+    if len(numbers) > 3:
+        assert numbers.index(kept[1]) == len(numbers) // 2
+
+
+@given(st.integers(1, 40))
+def test_every_effectful_command_is_faulted_at_its_ends_and_for_good(count: int) -> None:
+    calls = [call("knead", n, created=(f"/srv/dough/{n}",)) for n in range(1, count + 1)]
+    honest = of(at_calls(calls), CellKind.HONEST)
+    assert {f.call for f in honest} >= {1, count}
+    assert {f.does for f in honest} == {"fail", "cut", "kill"}
+    assert any(f.persistent and f.call == 1 for f in honest)
+    assert len(honest) <= 3 * 3 + 1
+
+
+def test_a_call_without_effects_is_left_alone() -> None:
+    assert at_calls([call("weigh")]) == ()
+
+
+def test_a_call_that_reads_from_outside_is_faulted() -> None:
+    found = at_calls([call("fetchit", read=("oven:/srv/recipes",))])
+    assert {f.does for f in of(found, CellKind.LYING)} == {"short", "noop"}
+
+
+def test_lies_are_told_only_where_a_call_leaves_the_machine() -> None:
+    inside = at_calls([call("knead", created=("/srv/a",))])
+    outside = at_calls([call("send", created=("s3://shelf/a",))])
+    assert of(inside, CellKind.LYING) == []
+    assert {f.does for f in of(outside, CellKind.LYING)} == {"short", "noop"}
+
+
+def test_a_command_known_to_leave_the_machine_may_lie_without_a_trace() -> None:
+    dump = call("pg_dump", created=("/srv/dump.sql",))
+    assert of(at_calls([dump]), CellKind.LYING)
+
+
+def test_no_lie_is_told_about_a_line_in_a_journal() -> None:
+    assert of(at_calls([call("ring", created=("journal:bell/1",))]), CellKind.LYING) == []
+
+
+def test_a_helper_in_a_pipeline_is_not_credited_with_what_others_did() -> None:
+    calls = [call("sort", changed=("/srv/a",)), call("knead", changed=("/srv/a",))]
+    assert {f.command for f in of(at_calls(calls), CellKind.HONEST)} == {"knead"}
+
+
+def test_a_helper_that_writes_by_itself_is_faulted_but_not_for_a_log() -> None:
+    calls = [call("tee", 1, changed=("/repo/bake.log",)), call("tee", 2, created=("/etc/b.conf",))]
+    assert {f.call for f in of(at_calls(calls), CellKind.HONEST)} == {2}
+
+
+STATE = {
+    "oven:/srv/a.txt": "1",
+    "oven:/srv/b.txt": "2",
+    "oven:/srv/old/c.txt": "3",
+    "oven:/srv/old/d.txt": "4",
+    "oven:/srv/old/e.txt": "5",
+    "oven:/srv/old/f.txt": "6",
+}
+
+
+def test_a_source_loses_all_half_and_one_file_of_each_folder() -> None:
+    found = [n.fault for n in at_sources(STATE, ["oven:/srv"])]
+    values = [f.value for f in found if isinstance(f, InputFault)]
+    assert values == ["half", "empty", "minus:1", "minus:2", "minus:3", "minus:5", "minus:6"]
+
+
+def test_a_source_that_is_empty_has_no_neighbours() -> None:
+    assert at_sources(STATE, ["oven:/nothing"]) == ()
+
+
+def test_a_setting_is_empty_and_missing_and_a_path_goes_astray() -> None:
+    plain = [n.fault for n in at_setting("env:NAME", "rolls", path=False)]
+    assert plain == [InputFault("env:NAME", ""), InputFault("env:NAME", None)]
+    astray = at_setting("env:SHELF", "/srv/bakery/shelf", path=True, sequences=[("./clear.sh",)])
+    values = {n.fault.value for n in astray if isinstance(n.fault, InputFault)}
+    assert {"", None, "/", "/srv/bakery", "/srv", FOREIGN, "/srv/bakery/shelf/.."} <= values
+    assert f"/srv/bakery/shelf {FOREIGN}" in values
+    assert astray[-1].fault == InputFault("env:SHELF", FOREIGN, (("./clear.sh",),))
+
+
+def test_a_number_is_also_zero_negative_and_a_word() -> None:
+    values = [
+        n.fault.value
+        for n in at_setting("env:KEEP", "3", path=False)
+        if isinstance(n.fault, InputFault)
+    ]
+    assert values == ["", None, "0", "-1", "three"]
+
+
+def test_bait_lies_below_every_wrong_folder_and_never_over_what_is_there() -> None:
+    state = {"/srv/bakery/shelf/tins/a.tin": "1", "/srv/bakery/tins/a.tin": "theirs"}
+    found = bait(["/srv/bakery/shelf"], state)
+    assert f"{FOREIGN}/tins/a.tin" in found
+    assert "/srv/tins/a.tin" in found
+    assert "/srv/bakery/tins/a.tin" not in found
+
+
+def test_a_fault_waits_where_the_record_never_comes() -> None:
+    calls = [call("knead", 1), call("knead", 2)]
+    assert reaches(CallFault("knead", "cut", 2), calls)
+    assert not reaches(CallFault("knead", "cut", 3), calls)
+    assert not reaches(CallFault("roll", "cut", 1), calls)
+    assert reaches(InputFault("env:A", ""), [])
