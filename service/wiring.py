@@ -211,3 +211,42 @@ def facts() -> Any:
     from service.facts.build import GitFacts
 
     return GitFacts()
+
+
+def policy_engine(settings: Settings, *, mend: bool, say: Callable[[str], None]) -> str:
+    """Answer the policy engine's name; with `mend`, install it first where it is missing.
+
+    Raises GateError where it is not there.
+    """
+    from policies import GateError
+    from policies.engine import install
+    from policies.gate import ENGINE
+
+    try:
+        install.library(settings.opa)
+    except GateError:
+        if not mend:
+            raise
+        say(f"installing the policy engine, {ENGINE}, pinned by hash")
+        install.install(settings.opa)
+    return ENGINE
+
+
+def policy_tests(settings: Settings, own: Mapping[str, bytes]) -> dict[str, str]:
+    """Run the tests of Pawl's rules and of `own`; test -> "pass" or why it did not."""
+    from policies.testing import run_own, run_repository
+
+    tests = run_own(settings.opa).tests
+    if own:
+        tests += run_repository(own, settings.opa).tests
+    return {
+        f"{t.module}: {t.name}": "pass" if t.outcome == "passed" else f"{t.outcome}: {t.why}"
+        for t in tests
+    }
+
+
+def image(settings: Settings) -> str | None:
+    """The tag of the sandbox image, or None where it is not built yet."""
+    from sandbox.engine.image import image_tag, is_there
+
+    return image_tag() if is_there(settings.docker_url) else None

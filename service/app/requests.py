@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-from typing import Any
+from typing import Protocol
 
 from service.app import records
-from service.changes import Change, Request, Source, System
+from service.changes import Change, Digest, Request, Source, System
 from service.repos import Snapshot
 
 MAX_TEXT = 100_000
@@ -22,8 +22,30 @@ def by_cli() -> System:
     return System(f"cli:{name}")
 
 
+class Artifacts(Protocol):
+    def put(self, content: bytes) -> Digest: ...
+
+
+class Asked(Protocol):
+    """The store, as far as asking needs it."""
+
+    @property
+    def artifacts(self) -> Artifacts: ...
+
+    def open_change(
+        self,
+        request: Request,
+        *,
+        repository: str,
+        base: str,
+        branch: str,
+        key: str,
+        tree: Digest | None = None,
+    ) -> Change: ...
+
+
 def ask(
-    store: Any,
+    store: Asked,
     snapshot: Snapshot,
     text: str,
     *,

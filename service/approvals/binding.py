@@ -28,7 +28,7 @@ def binding(
     `.pawl/rehearsals/`; `proof` holds the outcome of each cell without times or logs, so that the
     same proof run again binds to the same digest.
     """
-    document = {
+    document: dict[str, Any] = {
         "v": 1,
         "patch": [list(row) for row in patch],
         "plan": plan,

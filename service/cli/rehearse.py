@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -75,8 +75,9 @@ def judged(cells: Sequence[Cell]) -> Outcome:
     return worst(c.outcome for c in cells) if cells else Outcome.BROKEN
 
 
-def worst(outcomes: object) -> Outcome:
-    seen = set(outcomes)  # type: ignore[call-overload]
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """A hit outweighs what can't be judged, and that outweighs held."""
+    seen = set(outcomes)
     for outcome in (Outcome.HIT, Outcome.BROKEN):
         if outcome in seen:
             return outcome
@@ -103,7 +104,8 @@ def junit_xml(cells: Sequence[Cell]) -> bytes:
         if cell.outcome is not Outcome.HELD:
             kind = "failure" if cell.outcome is Outcome.HIT else "error"
             ElementTree.SubElement(case, kind, message=cell.why).text = _text(cell)
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    written: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def _text(cell: Cell) -> str:

@@ -8,7 +8,7 @@ from agents import Reader, Rehearsal, Survey, Trial
 from sandbox import Outcome, Surroundings
 from sandbox import Setting as CellSetting
 from sandbox import Trial as SandboxTrial
-from service.changes import Change
+from service.changes import Agent, Change
 from service.flow.parts import Files, Parts
 from service.ledger import Judgment, Kind
 
@@ -91,7 +91,6 @@ class FlowDesk:
         )
 
 
-def planner_actor(parts: Parts):  # type: ignore[no-untyped-def]
-    from service.changes import Agent
-
+def planner_actor(parts: Parts) -> Agent:
+    """Who judged, when a planner did."""
     return Agent(parts.planner.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from policies import Level
+from collections.abc import Sequence
+
+from policies import Finding, Level
 from service.app import records
 from service.approvals.binding import binding
 from service.changes import Change, Move, Stage, System
@@ -94,8 +96,7 @@ def gate(parts: Parts, change: Change) -> Change:
     )
 
 
-def _counted(findings: object) -> str:
-    listed = list(findings)  # type: ignore[call-overload]
-    asks = sum(1 for f in listed if f.level is Level.ASK)
-    notes = sum(1 for f in listed if f.level is Level.NOTE)
+def _counted(findings: Sequence[Finding]) -> str:
+    asks = sum(1 for f in findings if f.level is Level.ASK)
+    notes = sum(1 for f in findings if f.level is Level.NOTE)
     return f"; {asks} to ask for, {notes} to note" if asks or notes else ""

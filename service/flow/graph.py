@@ -47,7 +47,7 @@ def build(parts: Parts, checkpointer: Any) -> Any:
         change = parts.changes.get(ChangeId(state["change"]))
         return ROUTES.get(change.stage, END)
 
-    def node(name: str) -> Callable[[FlowState], FlowState]:
+    def node(name: str) -> Any:  # LangGraph's own protocol types don't take a plain Callable
         stage, work = NODES[name]
 
         def run(state: FlowState) -> FlowState:

@@ -46,7 +46,8 @@ def plan(parts: Parts, change: Change) -> Change:
             desk.evidence,
         )
     document = records.plan(answer)
-    plan_digest, draft_digest = parts.keep(document), _pack(parts, drafted.files)
+    plan_digest = parts.keep(document)
+    draft_digest = parts.changes.artifacts.put(records.pack(drafted.files))
     patch = parts.changes.artifacts.put(parts.trees.write_patch(brief.tree, drafted.files))
     parts.thread.stage(change, f"{answer.kind.value}: {answer.title}")
     return parts.changes.record(
@@ -81,7 +82,3 @@ def rehearsal_edits(
         (f"{REHEARSALS}/{rehearsal.name}/{path}", None, entry)
         for path, entry in sorted(rehearsal.files.items())
     ]
-
-
-def _pack(parts: Parts, files: object):  # type: ignore[no-untyped-def]
-    return parts.changes.artifacts.put(records.pack(files))  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from agents import Brief, NothingFits, NotReproduced, Question, Rehearsal
 from service.app import records
 from service.changes import Change, Move, Stage
@@ -113,9 +115,9 @@ def ask(parts: Parts, change: Change, desk: FlowDesk, answer: Question) -> Chang
     )
 
 
-def fresh_name(rehearsal: Rehearsal, taken: object) -> Rehearsal:
+def fresh_name(rehearsal: Rehearsal, taken: Iterable[str]) -> Rehearsal:
     """The rehearsal under a name that base's ratchet does not have."""
-    names = set(taken)  # type: ignore[call-overload]
+    names = set(taken)
     name, number = rehearsal.name, 2
     while name in names:
         name, number = f"{rehearsal.name}-{number}", number + 1
@@ -129,8 +131,8 @@ def _end(
     kind: Kind,
     desk: FlowDesk,
     why: str,
-    payload: dict[str, object],
-    sets: dict[str, object],
+    payload: Mapping[str, object],
+    sets: Mapping[str, object],
 ) -> Change:
     parts.thread.stage(change, why)
     return parts.changes.record(
