@@ -15,7 +15,7 @@ Node = Any  # a piece of OPA's syntax tree, as JSON
 SETS = ("deny", "ask", "note")
 """The partial sets that the gate reads from each package of rules."""
 
-BUILTINS = frozenset(
+BUILTINS = frozenset(  # a text, since 120 quoted lines would be harder to read
     """
     abs all and any array.concat array.flatten array.reverse array.slice assign base64.decode
     base64.encode bits.and bits.lsh bits.negate bits.or bits.rsh bits.xor ceil concat contains count
@@ -33,7 +33,7 @@ BUILTINS = frozenset(
     time.format time.parse_duration_ns time.parse_ns time.parse_rfc3339_ns time.weekday to_number
     trim trim_left trim_prefix trim_right trim_space trim_suffix type_name union units.parse
     units.parse_bytes upper urlquery.decode urlquery.encode walk yaml.is_valid yaml.unmarshal
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """What a rule may call. Not on it: the network, the clock, chance, the host (time is `input.now`,
 so that a verdict can be replayed)."""
@@ -232,9 +232,7 @@ class Shapes:
         self._defs: Mapping[str, Any] = schema.get("$defs", {})
         self._root = schema
         self._trees = trees
-        self._names: dict[
-            str, Any
-        ] = {}  # "data.pkg.rule" -> shape of its value, "...()i": argument
+        self._names: dict[str, Any] = {}  # "data.p.rule": its value, "...()[i]": an argument
         self._modules: dict[str, str] = {}
         self.reads: dict[str, set[str]] = {module: set() for module in trees}
         self.problems: list[Problem] = []

@@ -143,7 +143,8 @@ class Worker:
             _stop(misplaced(trees, asked["root"]))
         engine = self._engine(modules)
         engine.data(asked.get("data") or {})
-        results, covered = [], {}
+        results: list[dict[str, str]] = []
+        covered: dict[str, Any] = {}
         for module, tree in trees.items():
             for name in tests(tree):
                 outcome, why = "failed", ""

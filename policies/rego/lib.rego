@@ -14,16 +14,18 @@ kept contains file if {
 # The place of a line, as people read it.
 at(file, line) := sprintf("%s:%d", [file.path, line.n])
 
-# All added lines of a file as one text, so that a pattern is looked for once before it is placed.
-text[file.path] := concat("\n", [line.text | some line in file.added]) if some file in kept
+# What is added to a file as one text in small letters. Patterns cost much, a plain word costs
+# nothing: so each pattern comes with a word without which it can't fit.
+text[file.path] := lower(concat("\n", [line.text | some line in file.added])) if some file in kept
 
-# Added lines of `file` that fit `pattern` and were not merely moved within the file.
-fresh(file, pattern) := [line |
-	regex.match(pattern, text[file.path])
+# Added lines of `file` that fit one of `patterns` (word -> pattern), not merely moved in the file.
+fresh(file, patterns) := {line |
+	some word, pattern in patterns
+	contains(text[file.path], word)
 	some line in file.added
 	regex.match(pattern, line.text)
 	not moved(file, line)
-]
+}
 
 moved(file, line) if {
 	some old in file.removed

@@ -10,20 +10,25 @@ code contains file if {
 	not file.kind in {"docs", "rehearsal"}
 }
 
-destroys := concat("|", [
-	`^(sudo\s+)?(rm|shred|mkfs\S*|wipefs|dropdb)\s`,
-	`^(sudo\s+)?find\s.*\s-delete\b`,
-	`^(sudo\s+)?dd\s.*\bof=`,
-	`^(sudo\s+)?rsync\s.*\s--delete`,
-	`\baws\s+s3\s+(rm|rb)\b`,
-	`\baws\s+s3\s+sync\s.*--delete`,
-	`\bgsutil\b.*\s(rm|rsync\s.*-d)\b`,
-	`\bterraform\s+destroy\b`,
-	`\bkubectl\s+delete\b`,
-	`\bhelm\s+(uninstall|delete)\b`,
-	`\bgit\s+(clean\s+-\S*f|push\s.*--force\b)`,
-	`(?i)\bdrop\s+(table|database|schema)\b`,
-])
+destroys := {
+	"rm": `^(sudo\s+)?rm\s`,
+	"shred": `^(sudo\s+)?shred\s`,
+	"mkfs": `^(sudo\s+)?mkfs\S*\s`,
+	"wipefs": `^(sudo\s+)?wipefs\s`,
+	"dropdb": `^(sudo\s+)?dropdb\s`,
+	"-delete": `^(sudo\s+)?find\s.*\s-delete\b`,
+	"of=": `^(sudo\s+)?dd\s.*\bof=`,
+	"--delete": `^(sudo\s+)?(rsync|aws\s+s3\s+sync)\s.*\s--delete`,
+	"aws": `^(sudo\s+)?aws\s.*\b(rm|rb|delete-\S+)\s`,
+	"gsutil": `^(sudo\s+)?gsutil\b.*\s(rm|rsync\s.*-d)\b`,
+	"terraform": `^(sudo\s+)?terraform\s.*\bdestroy\b`,
+	"kubectl": `^(sudo\s+)?kubectl\s.*\bdelete\b`,
+	"helm": `^(sudo\s+)?helm\s.*\b(uninstall|delete)\b`,
+	"git": `^(sudo\s+)?git\s.*\b(clean\s+-\S*f|push\s.*--force\b)`,
+	"drop": `(?i)\bdrop\s+(table|database|schema)\b`,
+}
+
+commands[file.path] := lower(concat("\n", file.commands_added)) if some file in code
 
 # METADATA
 # title: A new command that removes
@@ -33,8 +38,10 @@ destroys := concat("|", [
 #   remedy: Check what it can reach when its arguments are empty or wrong.
 note contains {"rule": "shell.destructive", "place": file.path, "why": command} if {
 	some file in code
+	some word, pattern in destroys
+	contains(commands[file.path], word)
 	some command in file.commands_added
-	regex.match(destroys, command)
+	regex.match(pattern, command)
 }
 
 # METADATA
@@ -46,7 +53,7 @@ note contains {"rule": "shell.destructive", "place": file.path, "why": command} 
 #   remedy: Download, check a digest, then run.
 ask contains {"rule": "shell.pipe-to-shell", "place": lib.at(file, line), "why": why} if {
 	some file in code
-	some line in lib.fresh(file, `\b(curl|wget)\b[^|]*\|\s*(sudo\s+)?(ba|z|k)?sh\b`)
+	some line in lib.fresh(file, {word: `\b(curl|wget)\b[^|]*\|\s*(sudo\s+)?(ba|z|k)?sh\b` | some word in ["curl", "wget"]})
 	why := trim_space(line.text)
 }
 
@@ -76,6 +83,6 @@ ask contains {"rule": "shell.strictness-lost", "place": file.path, "why": why} i
 note contains {"rule": "shell.error-swallowed", "place": lib.at(file, line), "why": why} if {
 	some file in code
 	file.kind == "shell"
-	some line in lib.fresh(file, `\|\|\s*(true|:)\s*($|[;#&)])`)
+	some line in lib.fresh(file, {"||": `\|\|\s*(true|:)\s*($|[;#&)])`})
 	why := trim_space(line.text)
 }

@@ -37,7 +37,7 @@ guard := `\b(prevent_destroy|deletion_protection|termination_protection)\s*=\s*t
 ask contains {"rule": "terraform.open-to-all", "place": lib.at(file, line), "why": why} if {
 	some file in code
 	file.status != "removed"
-	some line in lib.fresh(file, `"(0\.0\.0\.0/0|::/0)"`)
+	some line in lib.fresh(file, {"/0": `"(0\.0\.0\.0/0|::/0)"`})
 	why := trim_space(line.text)
 }
 

@@ -5,30 +5,31 @@ package pawl.rules.trial
 import data.pawl.lib
 import rego.v1
 
-asks := concat("|", [
-	`/\.dockerenv\b`,
-	`/run/\.containerenv\b`,
-	`/proc/[^/\s]+/(cgroup|sched|environ|comm)\b`,
-	`/sys/fs/cgroup\b`,
-	`(?i)(overlay|docker|kubepods|containerd|lxc)\S*['"]?\s+/proc/\S*mount`,
-	`\bsystemd-detect-virt\b`,
-	`\bvirt-what\b`,
-	`\bKUBERNETES_SERVICE_HOST\b`,
-	`\$\{?container\b`,
-	`(?i)\$\{?(in_|is_|running_in_|inside_)(a_)?(sandbox|rehearsal|trial|container|docker)\b`,
-	`(?i)\$\{?(sandbox|rehearsal)(_\w+)?\b`,
-	`\$\{?LD_PRELOAD\b`,
-	`(?i)\bfaketime\b`,
-])
+asks := {
+	"dockerenv": `/\.dockerenv\b`,
+	"containerenv": `/run/\.containerenv\b`,
+	"/proc/": `/proc/[^/\s]+/(cgroup|sched|environ|comm)\b`,
+	"/sys/fs/cgroup": `/sys/fs/cgroup\b`,
+	"mount": `(?i)(overlay|docker|kubepods|containerd|lxc)\S*['"]?\s+/proc/\S*mount`,
+	"detect-virt": `\bsystemd-detect-virt\b`,
+	"virt-what": `\bvirt-what\b`,
+	"kubernetes_service_host": `\bKUBERNETES_SERVICE_HOST\b`,
+	"container": `(?i)\$\{?((in_|is_|running_in_|inside_)(a_)?)?container\b`,
+	"docker": `(?i)\$\{?(in_|is_|running_in_|inside_)(a_)?docker\b`,
+	"sandbox": `(?i)\$\{?((in|is|running_in|inside)_)?(a_)?sandbox(ed)?\b`,
+	"rehearsal": `(?i)\$\{?((in|is|running_in|inside)_)?(a_)?rehearsal\b`,
+	"trial": `(?i)\$\{?(in|is|running_in|inside)_(a_)?trial\b`,
+	"ld_preload": `\$\{?LD_PRELOAD\b`,
+	"faketime": `(?i)\bfaketime\b`,
+}
 
-names := concat("|", [
-	`/lib[a-z0-9]*/pawl\b`,
-	`(^|[\s"'=:(])/pawl(/|["'\s]|$)`,
-	`\bPAWL_[A-Z]`,
-	`(?i)\blocalstack\b`,
-	`(?i)\bmoto_server\b`,
-	`(127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1\]):4566\b`,
-])
+names := {
+	"/pawl": `(^|[\s"'=:(])/pawl(/|["'\s]|$)|/lib[a-z0-9]*/pawl\b`,
+	"pawl_": `\bPAWL_[A-Z]`,
+	"localstack": `(?i)\blocalstack\b`,
+	"moto_server": `(?i)\bmoto_server\b`,
+	":4566": `(127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1\]):4566\b`,
+}
 
 # METADATA
 # title: Asks whether it is tried
@@ -65,6 +66,6 @@ deny contains {"rule": "floor.names-stand-in", "place": lib.at(file, line), "why
 note contains {"rule": "trial.in-docs", "place": lib.at(file, line), "why": why} if {
 	some file in lib.kept
 	file.kind == "docs"
-	some line in lib.fresh(file, concat("|", [asks, names]))
+	some line in lib.fresh(file, object.union(asks, names))
 	why := "the line names what tells a trial from life"
 }

@@ -116,7 +116,7 @@ def _plain(kind: str, minimum: int | None) -> Check:
     def check(value: Any, place: str) -> str:
         if not isinstance(value, types) or (kind == "integer" and isinstance(value, bool)):
             return f"{place} is no {kind}"
-        if minimum is not None and value < minimum:
+        if minimum is not None and isinstance(value, int) and value < minimum:
             return f"{place} is less than {minimum}"
         return ""
 
