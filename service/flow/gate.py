@@ -74,8 +74,7 @@ def gate(parts: Parts, change: Change) -> Change:
                 branch=change.branch,
             )
         }
-    parts.thread.stage(change, f"gate: {'refused, ' if verdict.refused else ''}{why}")
-    return parts.changes.record(
+    judged = parts.changes.record(
         change.id,
         Move(to, {"facts": facts_digest, "verdict": verdict_digest, **sets}),
         Judgment(
@@ -94,6 +93,8 @@ def gate(parts: Parts, change: Change) -> Change:
         ),
         findings,
     )
+    parts.thread.stage(judged, why)
+    return judged
 
 
 def _counted(findings: Sequence[Finding]) -> str:

@@ -19,7 +19,7 @@ def plan(parts: Parts, change: Change) -> Change:
     brief = brief_of(parts, change, told=tuple(change.told))
     desk = FlowDesk(parts, change, brief.tree)
     again = f" (try {change.attempts + 1})" if change.attempts else ""
-    parts.thread.stage(change, f"weighing plans{again}")
+    parts.thread.say(f"weighing plans{again}")
     answer = parts.planner.plan(brief, desk, rehearsal)
     match answer:
         case Question():
@@ -32,7 +32,7 @@ def plan(parts: Parts, change: Change) -> Change:
     drafted = parts.trees.apply(brief.tree, [*edits, *rehearsal_edits(rehearsal)])
     if drafted.files is None:
         why = f"the plan's edits were refused: {drafted.refused}"
-        parts.thread.stage(change, why)
+        parts.thread.say(why)
         return parts.changes.record(
             change.id,
             Move(Stage.REFUSED, {"why": why}),
@@ -49,8 +49,7 @@ def plan(parts: Parts, change: Change) -> Change:
     plan_digest = parts.keep(document)
     draft_digest = parts.changes.artifacts.put(records.pack(drafted.files))
     patch = parts.changes.artifacts.put(parts.trees.write_patch(brief.tree, drafted.files))
-    parts.thread.stage(change, f"{answer.kind.value}: {answer.title}")
-    return parts.changes.record(
+    planned = parts.changes.record(
         change.id,
         Move(Stage.PLANNED, {"plan": plan_digest, "draft": draft_digest, "patch": patch}),
         Judgment(
@@ -72,6 +71,8 @@ def plan(parts: Parts, change: Change) -> Change:
         ),
         desk.evidence,
     )
+    parts.thread.stage(planned, f"{answer.kind.value}: {answer.title}")
+    return planned
 
 
 def rehearsal_edits(

@@ -19,7 +19,7 @@ def prove(parts: Parts, change: Change) -> Change:
     """Run the proof. It holds -> proven; else back to plan with its evidence, at most 3 times."""
     base, draft = parts.tree(change.tree), parts.tree(change.draft)
     rehearsal = records.to_rehearsal(parts.document(change.rehearsal))
-    parts.thread.stage(change, "proving base and draft")
+    parts.thread.say("proving: the same failure on base and on the draft, then its neighbours")
     proof = parts.prover.prove(
         base=base,
         draft=draft,
@@ -58,11 +58,13 @@ def prove(parts: Parts, change: Change) -> Change:
         },
         evidence=(digest,),
     )
-    parts.thread.stage(change, f"proof {'holds' if proof.holds else 'does not hold'}: {proof.why}")
     if proof.holds:
-        return parts.changes.record(
+        proven = parts.changes.record(
             change.id, Move(Stage.PROVEN, {"proof": digest, **sets}), judgment
         )
+        parts.thread.stage(proven, proof.why)
+        return proven
+    parts.thread.say(f"the proof does not hold: {proof.why}")
     attempts = change.attempts + 1
     to = Stage.REHEARSED if attempts < TRIES else Stage.NOT_PROVEN
     return parts.changes.record(

@@ -27,7 +27,7 @@ def rehearse(parts: Parts, change: Change) -> Change:
     """Ask the planner for a rehearsal; surveyed -> rehearsed, or an honest end."""
     brief = brief_of(parts, change)
     desk = FlowDesk(parts, change, brief.tree)
-    parts.thread.stage(change, "re-enacting the failure on base")
+    parts.thread.say("re-enacting the failure on base, before any fix exists")
     answer = parts.planner.rehearse(brief, desk)
     match answer:
         case Rehearsal():
@@ -51,8 +51,7 @@ def rehearse(parts: Parts, change: Change) -> Change:
                     {"rehearsal": answer.name},
                     {"rehearsal": digest},
                 )
-            parts.thread.stage(change, f"{answer.name}: hit on base; {trial.why}")
-            return parts.changes.record(
+            rehearsed = parts.changes.record(
                 change.id,
                 Move(Stage.REHEARSED, {"rehearsal": digest}),
                 Judgment(
@@ -69,6 +68,8 @@ def rehearse(parts: Parts, change: Change) -> Change:
                 ),
                 desk.evidence,
             )
+            parts.thread.stage(rehearsed, f"{answer.name}: {trial.why}")
+            return rehearsed
         case NotReproduced():
             details = {"tried": list(answer.tried), "would_help": list(answer.would_help)}
             return _end(
@@ -134,8 +135,7 @@ def _end(
     payload: Mapping[str, object],
     sets: Mapping[str, object],
 ) -> Change:
-    parts.thread.stage(change, why)
-    return parts.changes.record(
+    ended = parts.changes.record(
         change.id,
         Move(to, {**sets, "why": parts.facts.mask(why)}),
         Judgment(
@@ -147,3 +147,5 @@ def _end(
         ),
         desk.evidence,
     )
+    parts.thread.stage(ended, why)
+    return ended

@@ -17,8 +17,7 @@ def survey(parts: Parts, change: Change) -> Change:
         f"{len(found.entry_points)} entry points, {len(found.destructive)} destructive commands, "
         f"{len(base)} files"
     )
-    parts.thread.stage(change, text)
-    return parts.changes.record(
+    surveyed = parts.changes.record(
         change.id,
         Move(Stage.SURVEYED, {"survey": digest}),
         Judgment(
@@ -35,3 +34,5 @@ def survey(parts: Parts, change: Change) -> Change:
             evidence=(digest,),
         ),
     )
+    parts.thread.stage(surveyed, text)
+    return surveyed

@@ -11,7 +11,7 @@ from service.ledger import Judgment, Kind
 
 def queue(parts: Parts, change: Change) -> Change:
     """gated -> waiting: from here on only people move it."""
-    return parts.changes.record(
+    waiting = parts.changes.record(
         change.id,
         Move(Stage.WAITING, {}),
         Judgment(
@@ -22,6 +22,8 @@ def queue(parts: Parts, change: Change) -> Change:
             payload={"binding": change.binding or ""},
         ),
     )
+    parts.thread.stage(waiting, "the proposal stands; merging needs a second person")
+    return waiting
 
 
 def wait(change: Change) -> None:
