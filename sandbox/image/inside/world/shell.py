@@ -204,6 +204,8 @@ class Shell:
             "FAKECHROOT_BASE": root,
             "FAKECHROOT_EXCLUDE_PATH": ":".join(SHARED),
             "BASH_FUNC_command_not_found_handle%%": _NOT_FOUND % self._web_port,
+            "BASH_FUNC_hostname%%": "() {  echo \"$HOSTNAME\"\n}",
+            "BASH_FUNC_whoami%%": "() {  echo \"$USER\"\n}",
         }
 
 
