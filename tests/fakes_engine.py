@@ -344,6 +344,7 @@ class FakeGround:
         self._world = world
         self._engine = engine
         self._lock = threading.Lock()
+        self._tracked = {address for address in disk if address.startswith("/repo/")}
         self.closed = False
 
     @property
@@ -405,6 +406,8 @@ class FakeGround:
     def clear(self, patterns: Sequence[str]) -> None:
         with self._lock:
             for address in [a for a in self._disk if a.startswith("/repo/")]:
+                if address in self._tracked:
+                    continue
                 path = address.removeprefix("/repo/")
                 for pattern in patterns:
                     folder = pattern.strip("/")
