@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agents import Planner, Reader
 from policies import Gate
 from sandbox import Prover
+from service.errors import SomethingMissing
 from service.flow.parts import Drafted, Files, Parts, Thread
 from service.settings import Settings
 
@@ -33,6 +34,20 @@ def store(settings: Settings) -> Store:
     from service.store import Store
 
     return Store.open(settings.home, clock)
+
+
+def read_log(home: Path) -> bytes:
+    """The export of the log below `home`, without opening the store, so that a log which it
+    refuses can be looked at. Raises SomethingMissing where there is none."""
+    from service.store import read_export
+
+    if not (home / "pawl.sqlite").is_file():
+        raise SomethingMissing(
+            f"there is no log below {home}",
+            code="missing-log",
+            mend="set PAWL_HOME to the folder of the log, or make one: `pawl propose`",
+        )
+    return read_export(home)
 
 
 def engine(settings: Settings, say: Callable[[str], None]) -> Engine:

@@ -11,7 +11,6 @@ import click
 
 from service import settings as environment
 from service import wiring
-from service.errors import SomethingMissing
 
 
 def show(change: str | None, newest: int, *, as_json: bool) -> None:
@@ -51,7 +50,7 @@ def verify(
         checkpoint = home / "checkpoint"
     if key is None and beside and (home / "keys/log.pub").is_file():
         key = home / "keys/log.pub"
-    lines = exported.read_bytes() if exported is not None else _export(home)
+    lines = exported.read_bytes() if exported is not None else wiring.read_log(home)
     found = recompute(
         io.BytesIO(lines),
         public_key=key.read_text().strip() if key is not None else None,
@@ -78,21 +77,9 @@ def verify(
 
 def export(file: Path) -> None:
     """Write the log, with its checkpoints, to `file` or stdout."""
-    data = _export(environment.load().home)
+    data = wiring.read_log(environment.load().home)
     if str(file) == "-":
         sys.stdout.buffer.write(data)
     else:
         file.write_bytes(data)
         click.echo(f"{file}: {data.count(chr(10).encode())} lines")
-
-
-def _export(home: Path) -> bytes:
-    from service.store import read_export
-
-    if not (home / "pawl.sqlite").is_file():
-        raise SomethingMissing(
-            f"there is no log below {home}",
-            code="missing-log",
-            mend="set PAWL_HOME to the folder of the log, or make one: `pawl propose`",
-        )
-    return read_export(home)
