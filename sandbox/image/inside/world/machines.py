@@ -86,7 +86,9 @@ class Machines:
         self._folders: dict[str, dict[str, int]] = {}
         self._picture: Picture | None = {}
         self._latest = 0
+        self._touches = 0
         self._watched = False  # nothing happened since access times were set
+        self._unread: dict[str, int] = {}  # path -> inode of all that was there then
         os.makedirs(top, exist_ok=True)
 
     @property
@@ -99,6 +101,7 @@ class Machines:
 
     def touched(self) -> None:
         """Something may have changed or been read: the next picture looks again."""
+        self._touches += 1
         self._picture = None
         self._watched = False
 
@@ -133,9 +136,13 @@ class Machines:
         return bool(colon) and path.startswith("/") and not path.startswith("//") and "/" not in host
 
     def picture(self) -> Picture:
-        if self._picture is None or self._busy():
-            self._picture = self._look()
-        return self._picture
+        if self._picture is not None and not self._busy():
+            return self._picture
+        touches = self._touches
+        picture = self._look()
+        # a command that came and went meanwhile may not have been seen
+        self._picture = picture if touches == self._touches else None
+        return picture
 
     def shape(self) -> Shape:
         self.picture()
@@ -201,9 +208,13 @@ class Machines:
         if self._watched and not self._busy():
             return
         self.picture()
+        self._unread.clear()
         for host in self._hosts:
             for path, info, _ in _walk(self.root(host)):
-                if info.st_atime_ns != _UNREAD and not stat.S_ISLNK(info.st_mode):
+                if stat.S_ISLNK(info.st_mode):
+                    continue
+                self._unread[path] = info.st_ino
+                if info.st_atime_ns != _UNREAD:
                     with contextlib.suppress(OSError):
                         os.utime(path, ns=(_UNREAD, info.st_mtime_ns), follow_symlinks=False)
         self._remark()
@@ -216,7 +227,8 @@ class Machines:
         for host in self._hosts:
             root = self.root(host)
             for path, info, folder in _walk(root):
-                if info.st_atime_ns != _UNREAD and not stat.S_ISLNK(info.st_mode):
+                # what came since has a time of its own, which says nothing of reading
+                if info.st_atime_ns != _UNREAD and self._unread.get(path) == info.st_ino:
                     where = path if folder else os.path.dirname(path)
                     found.add(f"{host}:{where[len(root):] or '/'}")
         return found

@@ -262,7 +262,7 @@ class World:
     def _store(self, address: str) -> Store:
         for store in (self.objects, self.journal, self.machines):
             if store.owns(address):
-                return store  # type: ignore[no-any-return]
+                return store
         raise Refused(f"{address} is nowhere in this world")
 
 
