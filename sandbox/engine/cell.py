@@ -65,13 +65,18 @@ class Start:
     """What a cell starts from, as its ground knows it."""
 
     ground: str  # the keeper's name for it
-    state: State
+    files: State
+    beyond: State  # what the world holds besides files
     world_name: str  # the world server's name for it
     world_dump: Mapping[str, Any]
     world: World
     tools: str  # the keeper's folder with one stand-in a tool, "" for none
     commands: str  # the keeper's folder with a shim a command, for records
     places: frozenset[str]  # top folders besides the system's
+
+    @property
+    def state(self) -> State:
+        return {**self.files, **self.beyond}
 
 
 @dataclass(frozen=True)
@@ -242,9 +247,7 @@ class _Cell:
         self, heard: Heard, ended: ContainerEnded, after: Mapping[str, Any], seconds: float
     ) -> Ran:
         run, world = self._run, self._slot.world
-        state = dict(self._start.state)
-        for address in [a for a in state if not a.startswith("/")]:
-            del state[address]
+        state = dict(self._start.files)
         for address, value in after["delta"].items():
             if value is None:
                 state.pop(address, None)

@@ -23,6 +23,7 @@ from sandbox.engine.image import ensure_image
 from sandbox.engine.keeper import Keeper, Labels
 from sandbox.engine.world import WorldServer, encoded, first_dump
 
+_LARGE_TREE = 4000  # files; from here on a tree is brought as the difference from another
 _RENEW_AFTER = hardening.HELPER_SECONDS / 3
 
 
@@ -132,6 +133,7 @@ class _Rig:
         self._grounds: set[DockerGround] = set()
         self._numbers = itertools.count(1)
         self._folders: set[str] = set()
+        self._large: dict[str, trees.Outline] = {}
         self.opening = 0
         self._slots: list[Slot] = []
         names = [str(n) for n in range(slots)]
@@ -222,7 +224,7 @@ class _Rig:
             tree_name = self._put_tree(tree)
             tools = self._put_tools(world)
             commands = self._put_commands(world)
-            state = self.keeper.ask(
+            files_state = self.keeper.ask(
                 "ground",
                 ground=name,
                 tree=tree_name,
@@ -235,10 +237,11 @@ class _Rig:
         with self.taken() as slot:
             slot.world.restore(f"{name}-0", dump)
             dump = slot.world.ask({"op": "dump"})
-            state = {**state, **slot.world.state()}
+            beyond_state = slot.world.state()
         start = Start(
             ground=name,
-            state=state,
+            files=files_state,
+            beyond=beyond_state,
             world_name=f"{name}-0",
             world_dump=dump,
             world=world,
@@ -251,14 +254,27 @@ class _Rig:
         return ground
 
     def _put_tree(self, tree: Files) -> str:
-        name = trees.digest(tree)
-        known = self.keeper.ask("tree", digest=name)
+        """Bring a tree to the keeper, once; a large one as what differs from one that is there."""
+        new = trees.outline(tree)
+        known = self.keeper.ask("tree", digest=new.digest)
         if not known["have"]:
+            below, gone = "", frozenset[str]()
+            if self.keeper.layers and len(tree) > _LARGE_TREE:
+                here = set(known["trees"])
+                self._large = {d: old for d, old in self._large.items() if d in here}
+                for old in self._large.values():
+                    written, missing = trees.difference(old, new)
+                    if len(written) + len(missing) < len(tree) / 4:
+                        tree = {path: tree[path] for path in written}
+                        below, gone = old.digest, missing
+                        break
+                else:
+                    self._large[new.digest] = new
             owner = int(hardening.CELL_USER.partition(":")[0])
             with trees.archive(tree, int(time.time()), owner) as archive:
                 self.keeper.put(known["folder"], archive)
-            self.keeper.ask("tree_filled", digest=name)
-        return name
+            self.keeper.ask("tree_filled", digest=new.digest, below=below, gone=sorted(gone))
+        return new.digest
 
     def _put_tools(self, world: World) -> str:
         if not world.tools:

@@ -66,13 +66,13 @@ class DockerGround:
         beyond = {a: v for a, v in content.items() if not a.startswith("/")}
         with self._alone():
             start = self._start
-            state: State = _files(start.state)
+            state = start.files
             if files:
                 state = self._keeper.ask("place", ground=start.ground, content=encoded(files))[
                     "state"
                 ]
             if not beyond:
-                self._now(state, start.world_dump, _beyond(start.state), same_world=True)
+                self._now(state, start.world_dump, start.beyond, same_world=True)
                 return
             with self._slots.taken() as slot:
                 slot.world.restore(start.world_name, start.world_dump)
@@ -83,7 +83,7 @@ class DockerGround:
         with self._alone():
             start = self._start
             state = self._keeper.ask("clear", ground=start.ground, patterns=list(patterns))["state"]
-            self._now(state, start.world_dump, _beyond(start.state), same_world=True)
+            self._now(state, start.world_dump, start.beyond, same_world=True)
 
     def read(self, address: str) -> bytes | None:
         with self._as_it_is():
@@ -127,7 +127,7 @@ class DockerGround:
             self._old_names.append(name)
             name = f"{self._start.ground}-{self._version}"
         self._start = dataclasses.replace(
-            self._start, state={**files, **beyond}, world_name=name, world_dump=dump
+            self._start, files=files, beyond=beyond, world_name=name, world_dump=dump
         )
 
     @contextlib.contextmanager
@@ -153,10 +153,6 @@ class DockerGround:
             with self._turn:
                 self._changing = False
                 self._turn.notify_all()
-
-
-def _files(state: State) -> State:
-    return {a: v for a, v in state.items() if a.startswith("/")}
 
 
 def _beyond(state: State) -> State:

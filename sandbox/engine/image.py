@@ -31,7 +31,7 @@ from sandbox import SandboxError
 Say = Callable[[str], None]
 
 _FOLDER = Path(__file__).parent.parent / "image"
-_SIGNATURE = Path(__file__).parent.parent / "faults" / "signature.py"
+_SIGNATURES = Path(__file__).parent.parent / "worlds" / "signatures.py"
 _SYSTEM = "debian:12-slim"
 _SUITE = "bookworm"
 _SLOW_FILES = ("base.Dockerfile", "settle.sh", "packages.txt", "wheels.lock")
@@ -81,7 +81,7 @@ def _files() -> Mapping[str, bytes]:
         for path in sorted(_FOLDER.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
     }
-    return found | {"keeper/signature.py": _SIGNATURE.read_bytes()}
+    return found | {"keeper/signatures.py": _SIGNATURES.read_bytes()}
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

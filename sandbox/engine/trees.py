@@ -10,7 +10,8 @@ import io
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import IO
 
 from sandbox import Files, SandboxError
@@ -19,15 +20,42 @@ TREE_BYTES_MOST = 1 << 30
 _IN_MEMORY = 32 << 20
 
 
-def digest(tree: Files) -> str:
-    """Return a name for this very content: equal trees have equal digests."""
+@dataclass(frozen=True)
+class Outline:
+    """A tree without its content: enough to name it and to say how it differs from another."""
+
+    digest: str
+    entries: Mapping[str, bytes]  # path -> hash of mode and content
+
+
+def outline(tree: Files) -> Outline:
+    """Return the outline of a tree: equal trees have equal digests."""
+    entries = {
+        path: hashlib.sha256(b"%o\0" % mode + content).digest()
+        for path, (mode, content) in tree.items()
+    }
     total = hashlib.sha256()
-    for path in sorted(tree):
-        mode, content = tree[path]
+    for path in sorted(entries):
         name = path.encode("utf-8", "surrogateescape")
-        total.update(b"%o %d %d\0%s" % (mode, len(name), len(content), name))
-        total.update(content)
-    return total.hexdigest()[:24]
+        total.update(b"%d\0%s" % (len(name), name) + entries[path])
+    return Outline(total.hexdigest()[:24], entries)
+
+
+def difference(old: Outline, new: Outline) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (files that are new or changed, files and whole folders that are gone)."""
+    written = frozenset(p for p, entry in new.entries.items() if old.entries.get(p) != entry)
+    files = old.entries.keys() - new.entries.keys()
+    folders = _folders(old.entries) - _folders(new.entries) - new.entries.keys()
+    gone = {path for path in files | folders if path.rpartition("/")[0] not in folders}
+    return written, frozenset(path for path in gone if not _below_a_file(path, new))
+
+
+def _below_a_file(path: str, tree: Outline) -> bool:
+    """A file or link that took a folder's place hides what was below by itself."""
+    while path := path.rpartition("/")[0]:
+        if path in tree.entries:
+            return True
+    return False
 
 
 def archive(tree: Files, when: int, owner: int) -> IO[bytes]:

@@ -1,5 +1,5 @@
-"""What can go wrong at a call: the signature of a call and which calls a fault means.
+"""Faults: what is known about commands before anything goes wrong in them.
 
-Pure words and tables only; the keeper (in its container) applies them, the proof reads them. No
-engine, no state and no judgment live here.
+Tables only. How a call is named is said in `sandbox.worlds.signatures`, what a fault does by the
+keeper and the shim in `sandbox/image/inside`.
 """

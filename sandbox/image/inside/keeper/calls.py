@@ -16,7 +16,7 @@ import threading
 
 import states
 import world
-from signature import means, signature
+from signatures import signature
 
 AT_ONCE = 64  # connections; a tree that holds more of them open stops only itself
 LINE_CAP = 1 << 20
@@ -132,7 +132,7 @@ class Record:
         name = _text(message["name"])
         name = self._aliases.get(name, name)
         argv = [_text(word) for word in message["argv"]]
-        called = signature(name, argv)
+        called = signature([name, *argv])
         number = self._numbers[called] = self._numbers.get(called, 0) + 1
         word, argument, fault = self._what_happens(called)
         identity = len(self.calls)
@@ -161,7 +161,7 @@ class Record:
 
     def _what_happens(self, called):
         for index, fault in enumerate(self._faults):
-            if not means(fault["command"], called):
+            if called != fault["command"] and not called.startswith(fault["command"] + " "):
                 continue
             self._met[index] += 1
             met, wanted = self._met[index], fault["call"]

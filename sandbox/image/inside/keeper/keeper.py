@@ -256,8 +256,10 @@ def whiteout(upper, relative):
     parent = upper
     for part in relative.split("/")[:-1]:
         parent = f"{parent}/{part}"
-        if not os.path.isdir(parent):
+        if not os.path.lexists(parent):
             os.mkdir(parent)
+        elif os.path.islink(parent) or not os.path.isdir(parent):
+            return  # it hides what lay below
     os.mknod(f"{upper}/{relative}", 0o020000, 0)
 
 
@@ -344,21 +346,39 @@ class Keeper:
             known = self.trees.get(digest)
             if known:
                 known["used"] = time.monotonic()
-                return {"have": True, "folder": ""}
+                return {"have": True}
             remove_folder(f"{BASE}/t/{digest}")
             os.makedirs(f"{BASE}/t/{digest}/repo")
-            return {"have": False, "folder": f"t/{digest}/repo"}
+            return {"have": False, "folder": f"t/{digest}/repo", "trees": list(self.trees)}
 
-    def do_tree_filled(self, digest):
-        folder = f"{BASE}/t/{digest}/repo"
-        values = states.Look().plain(folder, "/repo")
+    def do_tree_filled(self, digest, below, gone):
+        """The folder is filled: with the whole tree, or with what differs from the tree `below`."""
+        folders, values = [f"{BASE}/t/{digest}/repo"], {}
+        if below:
+            for path in gone:
+                # a path that is now a folder hides the old file by itself
+                if not os.path.lexists(f"{folders[0]}/{path}"):
+                    whiteout(folders[0], path)
+            values = dict(self.trees[below]["values"])
+            change = states.Look().layer(folders[0], "/repo", states.Sorted(values))
+            values.update(change)
+            values = {address: value for address, value in values.items() if value is not None}
+            folders = [*self.trees[below]["folders"], *folders]
+        else:
+            values = states.Look().plain(folders[0], "/repo")
         with self.lock:
-            self.trees[digest] = {"folder": folder, "values": values, "used": time.monotonic()}
+            self.trees[digest] = {
+                "folders": folders,
+                "values": values,
+                "used": time.monotonic(),
+                "below": below,
+            }
             self._forget_trees(digest)
         return {"objects": len(values)}
 
     def _forget_trees(self, keep):
         used = {ground.tree for ground in self.grounds.values()} | {keep}
+        used |= {tree["below"] for tree in self.trees.values()}
         idle = sorted(
             (tree for tree in self.trees if tree not in used),
             key=lambda tree: self.trees[tree]["used"],
@@ -370,8 +390,8 @@ class Keeper:
     def do_ground(self, ground, tree, tops, content, empty, layers):
         """Make a ground of a tree and files. `layers`: may large places be overlays?"""
         known = self.trees[tree]
-        layered = layers and len(known["values"]) > COPY_MOST
-        places = {"repo": Place("repo", "/repo", [known["folder"]], known["values"], layered)}
+        layered = len(known["folders"]) > 1 or (layers and len(known["values"]) > COPY_MOST)
+        places = {"repo": Place("repo", "/repo", known["folders"], known["values"], layered)}
         for name, (mount, folder, values) in self.system.items():
             places[name] = Place(name, mount, [folder], values, False)
         made = Ground(ground, tree, places)
