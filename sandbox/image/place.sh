@@ -26,6 +26,8 @@ if [ -d bin ]; then
         esac
     done
 fi
+# what the aws client works out at each start is worked out once; without it, it is only slower
+[ -f "$P/world/quick.py" ] && { "$P/python3" -IS "$P/world/quick.py" >/dev/null 2>&1 || true; }
 python3 -m compileall -q --invalidation-mode unchecked-hash "$P/world" "$P/keeper" || true
 rm -rf /build
 # nothing of the way here may stay inside: no mirror, proxy or certificate of the builder
