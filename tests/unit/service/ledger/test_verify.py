@@ -194,6 +194,21 @@ def test_a_checkpoint_of_a_thief_is_named_by_its_line() -> None:
     assert tampered(lines).faults[0].place == f"line {at + 1}"
 
 
+def test_a_checkpoint_that_stands_elsewhere_is_named() -> None:
+    lines = LINES.copy()
+    at = next(n for n, line in enumerate(lines) if line.startswith(export.CHECKPOINT))
+    lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    fault = tampered(lines).faults[0]
+    assert (fault.place, fault.why) == ("checkpoint of 10 entries", "it stands after 11 entries")
+
+
+def test_a_checkpoint_line_that_says_more_than_a_checkpoint_is_named() -> None:
+    lines = LINES.copy()
+    at = next(n for n, line in enumerate(lines) if line.startswith(export.CHECKPOINT))
+    lines[at] = lines[at].replace(b"}\n", b',"note":"all is well"}\n')
+    assert tampered(lines).faults[0].place == f"line {at + 1}"
+
+
 def test_a_log_under_another_key_is_named_by_the_key_that_was_kept() -> None:
     places = [fault.place for fault in tampered(exported(WRITTEN, key=THIEF)).faults]
     assert places[0] == "public key"
@@ -264,7 +279,7 @@ def test_a_checkpoint_of_the_new_epoch_makes_it_sound_and_the_loss_is_still_said
 
 def test_verifying_loads_nothing_of_the_store() -> None:
     script = (
-        "import sys, service.ledger.verify; strangers = ('service.store', 'sqlalchemy', 'sqlite3'); "
+        "import sys, service.ledger.verify; strangers = ('service.store', 'sqlalchemy', 'sqlite'); "
         "print([name for name in sys.modules if name.startswith(strangers)])"
     )
     root = Path(__file__).parents[4]
