@@ -15,7 +15,7 @@ from policies.engine import install
 from policies.engine.process import Broke, Limits, Process
 from policies.schema import facts_schema
 
-LIMITS = Limits(cpu=120, wall=120.0)
+LIMITS = Limits(cpu=120, wall=120.0, collect=True)
 
 
 @dataclass(frozen=True)

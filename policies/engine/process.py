@@ -29,6 +29,7 @@ class Limits:
     cpu: int = 10  # seconds of CPU, start included
     start: float = 30.0  # seconds of wall time to compile Pawl's rules
     wall: float = 5.0  # seconds of wall time for a verdict
+    collect: bool = False  # collect garbage all along, not only when much of the memory is used
 
 
 class Broke(Exception):
@@ -49,8 +50,12 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                # One thread of Go; no collection before 1 GiB, since the process lives shortly.
-                env={"GOMAXPROCS": "1", "GOGC": "off", "GOMEMLIMIT": "1GiB"},
+                # One thread of Go; a verdict is over before collecting garbage would pay.
+                env={
+                    "GOMAXPROCS": "1",
+                    "GOGC": "100" if limits.collect else "off",
+                    "GOMEMLIMIT": str(limits.memory // 2),
+                },
                 start_new_session=True,
             )
         except OSError as error:

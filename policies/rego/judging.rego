@@ -88,3 +88,19 @@ deny contains {"rule": "floor.rehearsal-broken", "place": file.path, "why": why}
 	not file.rehearsal in input.ratchet.removed
 	why := sprintf("rehearsal %s would stay without this file", [file.rehearsal])
 }
+
+# METADATA
+# title: A policy that could not judge
+# custom:
+#   id: floor.policy-unusable
+#   level: deny
+#   remedy: Put the repository's own rules into package pawl.repo, or a package below it.
+deny contains {"rule": "floor.policy-unusable", "place": lib.at(file, line), "why": why} if {
+	some file in lib.kept
+	file.judges == "policy"
+	endswith(file.path, ".rego")
+	some line in file.added
+	regex.match(`^\s*package\s`, line.text)
+	not regex.match(`^\s*package\s+pawl\.repo(\.|\s|$)`, line.text)
+	why := sprintf("after it the gate would refuse every change: %s", [trim_space(line.text)])
+}

@@ -134,7 +134,7 @@ class _Builder:
         files = [self._facts(file, twins, ci, added, removed, commands) for file in self.files]
         rehearsals = {_rehearsal(path) for path in self.draft} - {""}
         touched = {_rehearsal(path) for path in changed} - {""}
-        document = {
+        document: dict[str, Any] = {
             "schema": SCHEMA,
             "now": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "trees": {"base": tree_id(self.base), "draft": tree_id(self.draft)},
