@@ -19,7 +19,7 @@ import yaml
 from agents import Brief, NothingFits, NotReproduced, Question, Rehearsal
 from evals import case as cases
 from evals.case import Case, Patch
-from evals.parts import EvalDesk, Parts, real, teller
+from evals.parts import EvalDesk, Parts, end_by_closing, real, teller
 from evals.summary import Row, Summary, table
 from sandbox import Outcome, Proof, SandboxError, Side
 from service.errors import PawlError
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--planner", default="recipes")
     parser.add_argument("--by-hand", type=Path, default=BY_HAND, metavar="DIR")
     given = parser.parse_args(arguments)
+    end_by_closing()
     one, _, patch = given.only.partition("/")
     try:
         found = cases.load(given.cases, one)
