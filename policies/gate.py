@@ -103,6 +103,11 @@ class RegoGate:
                 stale.kill()
             self._ahead = self._start()
 
+    @property
+    def waiting(self) -> int | None:
+        """Process id of the worker that waits for the next verdict."""
+        return self._ahead.pid if self._ahead is not None else None
+
     def close(self) -> None:
         """End the worker that waits, if there is one."""
         with self._lock:
@@ -190,8 +195,6 @@ class RegoGate:
         judged = answer.get("canaries")
         if not isinstance(judged, list) or len(judged) != 2:
             raise Broke("the canaries were not judged")
-        if self._rules is not None:
-            return  # other rules than Pawl's: they owe the canaries nothing
         for result, expected in zip(judged, (frozenset[str](), canary.DENIED), strict=True):
             found = _findings(own, {"own": result, "repository": {}})
             denied = {f.rule for f in found if f.level is Level.DENY}
@@ -249,8 +252,8 @@ def _of_repository(package: str, level: Level, item: Mapping[str, Any]) -> Findi
     if extra:
         raise Broke(f"a finding of {package} has fields that no finding has: {sorted(extra)}")
     name = _text(said, "rule", "unnamed")
-    role = _text(said, "role", "approver" if level is Level.ASK else "")
-    if (level is Level.ASK) != (role in rules.ROLES):
+    role = said.get("role", "approver" if level is Level.ASK else "")
+    if role not in (rules.ROLES if level is Level.ASK else ("",)):
         raise Broke(f"{package}: only an ask names a role, one of {', '.join(rules.ROLES)}")
     return Finding(
         rule=f"{package.removeprefix('pawl.')}.{name}",

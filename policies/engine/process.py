@@ -148,8 +148,7 @@ class Process:
         if code >= 0:
             return f"the engine ended without an answer (exit code {code})"
         name = signal.Signals(-code).name
-        if name == "SIGXCPU":
-            return "the rules used up their CPU time"
-        if name == "SIGABRT":
-            return "the engine stopped itself (SIGABRT): the rules used up their memory"
+        if name in ("SIGXCPU", "SIGABRT"):
+            # Go turns the signal of a spent processor limit into an abort of its own.
+            return f"the rules used up their memory or processor time ({name})"
         return f"the engine was killed ({name})"
