@@ -35,6 +35,8 @@ from sandbox.proof.verdict import Settled, decide, losing, name
 from sandbox.rehearsal import (
     CallFault,
     Fault,
+    InputFault,
+    LimitFault,
     Rehearsal,
     fault_mapping,
 )
@@ -365,11 +367,6 @@ class Proving:
         """What else can go wrong at one entry point, each once, bounded and spread."""
         base, draft = pair.base, pair.draft
         found = [*neighbours.at_calls(base.calls), *neighbours.at_calls(draft.calls)]
-        if covered:  # elsewhere these calls were tried in full
-            leaner: dict[tuple[str, ...], Neighbour] = {}
-            for neighbour in found:
-                leaner.setdefault((*neighbour.group, *_unless(neighbour, covered)), neighbour)
-            found = list(leaner.values())
         found += neighbours.at_sources(base.before, self._sources(pair))
         others = [other.base.entry for other in pairs if other is not pair]
         for place, value, feeds in settings_of(self._around, self._rehearsal, base.entry)[
@@ -390,7 +387,7 @@ class Proving:
         unique: dict[str, Neighbour] = {}
         for neighbour in found:
             key = json.dumps(fault_mapping(neighbour.fault))
-            if key not in declared:
+            if key not in declared and not _is_covered(neighbour, covered):
                 unique.setdefault(key, neighbour)
         kept = spread(((n.group, n) for n in unique.values()), self._limits.neighbours)
         if len(kept) < len(unique):
@@ -625,11 +622,18 @@ _ROLES = {
 }
 
 
-def _unless(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """What tells a neighbour from others of its group: nothing, where the group was covered."""
-    if neighbour.group in covered:
-        return ()
-    return (json.dumps(fault_mapping(neighbour.fault)),)
+def _is_covered(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> bool:
+    """Whether an earlier entry point tried its like, so that this one need not.
+
+    Every entry point faces wrong sources, and of each command the fault that stays: whether it
+    guards what it does itself is seen by these.
+    """
+    fault = neighbour.fault
+    if neighbour.group not in covered or isinstance(fault, LimitFault):
+        return False
+    if isinstance(fault, InputFault):
+        return fault.is_setting and not fault.then
+    return not (fault.persistent and fault.does in ("cut", "short"))
 
 
 def _in_turns(

@@ -56,7 +56,7 @@ class Limits:
 
     entries: int = 4
     neighbours: int = 90  # at each entry point
-    base_cells: int = 28  # neighbours tried on base as well, beside those that a draft needs
+    base_cells: int = 24  # neighbours tried on base as well, beside those that a draft needs
     settings: int = 8
     sources: int = 3
     frozen: int = 12
@@ -213,7 +213,7 @@ class Session:
         for stage, ran in zip(stages, answers, strict=True):
             stage.control = ran
             stage.calls = ran.calls
-            stage.timeout = min(self.limits.cell_seconds, 10 + 5 * ran.seconds)
+            stage.timeout = min(self.limits.cell_seconds, 10 + 4 * ran.seconds)
             for call in ran.calls:
                 asked = worlds.unknown_call(call.argv)
                 if asked and not stage.trouble:

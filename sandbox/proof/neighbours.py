@@ -7,7 +7,7 @@ planner chooses the neighbours that judge it. Which side runs which of them is t
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from sandbox import Argv, CellKind, worlds
@@ -97,12 +97,34 @@ class Neighbour:
         return (self.kind.value, fault.input, value, "then" if fault.then else "")
 
 
-def is_boundary(call: Call) -> bool:
-    """Whether a call leaves the machine: its record shows it, or its command is known to."""
-    seen = (*call.created, *call.changed, *call.removed, *call.read)
+# What another call starts to carry its own work: the call itself is faulted, not its carrier, whose
+# half answers only make both ends wait for each other.
+_CARRIED = (
+    "rsync --server",
+    "git-upload-pack",
+    "git-receive-pack",
+    "sftp-server",
+    "scp -t",
+    "scp -f",
+)
+
+
+def is_boundary(call: Call, effects: Set[str]) -> bool:
+    """Whether a call leaves the machine: its own effects show it, or its command is known to."""
+    seen = effects if is_helper(call) else effects | set(call.read)
     if any(kind(address) in ("object-storage", "hosts", "journal") for address in seen):
         return True
     return worlds.is_boundary(call.signature, call.argv)
+
+
+def is_helper(call: Call) -> bool:
+    """Whether a call only passes text on or looks around."""
+    return call.signature.split()[0] in HELPERS
+
+
+def is_carrier(call: Call) -> bool:
+    """Whether a call only carries another call's work to another machine."""
+    return call.signature == "ssh" and any(word in " ".join(call.argv) for word in _CARRIED)
 
 
 def own_effects(calls: Sequence[Call]) -> dict[tuple[str, int], frozenset[str]]:
@@ -114,7 +136,7 @@ def own_effects(calls: Sequence[Call]) -> dict[tuple[str, int], frozenset[str]]:
     explained = {
         address
         for call in calls
-        if call.signature.split()[0] not in HELPERS
+        if not is_helper(call)
         for address in (*call.created, *call.changed, *call.removed)
     }
     found = {}
@@ -124,51 +146,60 @@ def own_effects(calls: Sequence[Call]) -> dict[tuple[str, int], frozenset[str]]:
             for address in (*call.created, *call.changed, *call.removed)
             if not is_log(address)
         }
-        if call.signature.split()[0] in HELPERS:
+        if is_helper(call):
             effects -= explained
         found[call.signature, call.number] = frozenset(effects)
     return found
 
 
-def at_calls(
-    calls: Sequence[Call], boundary: Callable[[Call], bool] = is_boundary
-) -> tuple[Neighbour, ...]:
+def at_calls(calls: Sequence[Call]) -> tuple[Neighbour, ...]:
     """Honest faults at every effectful call, lying ones where a call leaves the machine.
 
     Of many equal calls the first, the middle and the last, and one fault that stays (a retry beats
     every fault that comes once). A call that reads from outside counts as effectful: its effect is
-    what it brings.
+    what it brings. A line in a journal can't be half written and loses no object.
     """
     effects = own_effects(calls)
-    by_signature: dict[str, list[Call]] = {}
+    honest: dict[str, list[int]] = {}
+    lying: dict[str, list[int]] = {}
+    noted: dict[str, list[int]] = {}
     for call in calls:
-        if effects[call.signature, call.number] or boundary(call):
-            by_signature.setdefault(call.signature, []).append(call)
-    honest: list[Neighbour] = []
-    lying: list[Neighbour] = []
-    for signature, found in by_signature.items():
-        numbers = sorted({call.number for call in found})
-        picked = pick(numbers)
-        for number in picked:
-            for does in ("fail", "cut", "kill"):
-                if does == "cut" and len(picked) == 1:
-                    continue  # the cut that stays, below, is the sharper one
-                honest.append(Neighbour(CellKind.HONEST, CallFault(signature, does, number)))
-        honest.append(
-            Neighbour(CellKind.HONEST, CallFault(signature, "cut", numbers[0], persistent=True))
-        )
-        # a lie about a line in a journal loses no object
-        outside = sorted({call.number for call in found if boundary(call) and not _notes(call)})
-        for number in pick(outside):
-            for does in ("short", "noop"):
-                fault = CallFault(signature, does, number, len(outside) == 1, exit=0)
-                lying.append(Neighbour(CellKind.LYING, fault))
-    return (*honest, *lying)
+        mine = effects[call.signature, call.number]
+        outside = is_boundary(call, mine)
+        if is_carrier(call) or not (mine or outside):
+            continue
+        if mine and all(kind(address) == "journal" for address in mine):
+            noted.setdefault(call.signature, []).append(call.number)
+            continue
+        honest.setdefault(call.signature, []).append(call.number)
+        if outside:
+            lying.setdefault(call.signature, []).append(call.number)
+    found = [
+        Neighbour(CellKind.LYING, CallFault(signature, does, number, persistent=True, exit=0))
+        for signature, numbers in lying.items()
+        for number in pick(numbers)
+        for does in ("short", "noop")
+    ]
+    for signature, numbers in honest.items():
+        found += [Neighbour(CellKind.HONEST, fault) for fault in _honest(signature, pick(numbers))]
+    found += [
+        Neighbour(CellKind.HONEST, CallFault(signature, "fail", numbers[0]))
+        for signature, numbers in noted.items()
+        if signature not in honest
+    ]
+    return tuple(found)
 
 
-def _notes(call: Call) -> bool:
-    effects = (*call.created, *call.changed, *call.removed)
-    return bool(effects) and all(kind(address) == "journal" for address in effects)
+def _honest(signature: str, picked: Sequence[int]) -> list[CallFault]:
+    """The cut that stays first; then at the ends all kinds, in the middle the cut alone."""
+    faults = [CallFault(signature, "cut", picked[0], persistent=True)]
+    for number in picked:
+        is_end = number in (picked[0], picked[-1])
+        if number != picked[0]:
+            faults.append(CallFault(signature, "cut", number))
+        if is_end:
+            faults += [CallFault(signature, does, number) for does in ("fail", "kill")]
+    return faults
 
 
 def pick(numbers: Sequence[int]) -> tuple[int, ...]:

@@ -33,10 +33,25 @@ def test_of_many_calls_the_first_the_middle_and_the_last_are_kept(numbers: list[
 def test_every_effectful_command_is_faulted_at_its_ends_and_for_good(count: int) -> None:
     calls = [call("knead", n, created=(f"/srv/dough/{n}",)) for n in range(1, count + 1)]
     honest = of(at_calls(calls), CellKind.HONEST)
-    assert {f.call for f in honest} >= {1, count}
-    assert {f.does for f in honest} == {"fail", "cut", "kill"}
-    assert any(f.persistent and f.call == 1 for f in honest)
-    assert len(honest) <= 3 * 3 + 1
+    assert {f.call for f in honest} == set(pick(range(1, count + 1)))
+    for end in (1, count):
+        assert {f.does for f in honest if f.call == end} == {"fail", "cut", "kill"}
+    assert [f for f in honest if f.persistent] == [CallFault("knead", "cut", 1, persistent=True)]
+    assert len(honest) <= 7
+
+
+def test_what_only_carries_another_call_is_left_alone() -> None:
+    carrier = Call(
+        "ssh", 1, ("ssh", "oven", "rsync --server -r . /srv"), "/repo", 0, read=("oven:/srv",)
+    )
+    plain = Call("ssh", 2, ("ssh", "oven", "bake"), "/repo", 0, changed=("oven:/srv/a",))
+    assert {f.call for f in of(at_calls([carrier, plain]), CellKind.HONEST)} == {2}
+
+
+def test_a_line_in_a_journal_can_only_fail() -> None:
+    found = at_calls([call("ring", created=("journal:bell/1",))])
+    assert of(found, CellKind.HONEST) == [CallFault("ring", "fail")]
+    assert of(found, CellKind.LYING) == []
 
 
 def test_a_call_without_effects_is_left_alone() -> None:
@@ -58,10 +73,6 @@ def test_lies_are_told_only_where_a_call_leaves_the_machine() -> None:
 def test_a_command_known_to_leave_the_machine_may_lie_without_a_trace() -> None:
     dump = call("pg_dump", created=("/srv/dump.sql",))
     assert of(at_calls([dump]), CellKind.LYING)
-
-
-def test_no_lie_is_told_about_a_line_in_a_journal() -> None:
-    assert of(at_calls([call("ring", created=("journal:bell/1",))]), CellKind.LYING) == []
 
 
 def test_a_helper_in_a_pipeline_is_not_credited_with_what_others_did() -> None:
