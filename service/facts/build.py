@@ -24,7 +24,7 @@ CommandsOf = Callable[[bytes], list[str]]
 
 SCHEMA = "facts/v1"
 MOST_FILES = 120
-MOST_ADDED = 70_000  # characters of added lines in all files together
+MOST_ADDED = 70_000  # bytes of added lines in all files together
 MOST_REMOVED = 25_000
 MOST_COMMANDS = 15_000
 MOST_ITEMS = 100
@@ -412,11 +412,16 @@ def _plain(lines: list[Line]) -> list[dict[str, object]]:
     return [{"n": line.n, "text": records.text(line.text, 300)} for line in lines]
 
 
+def _size(text: object) -> int:
+    """Bytes of a text in the document: what can't be seen is written at length."""
+    return len(json.dumps(text, ensure_ascii=False))
+
+
 def _fitting(lines: Sequence[Line], room: _Room) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for line in lines:
         parts = pieces(line)
-        if not room.take(sum(len(str(part["text"])) + 20 for part in parts)):
+        if not room.take(sum(_size(part["text"]) + 20 for part in parts)):
             break
         found += parts
     return found
@@ -425,7 +430,7 @@ def _fitting(lines: Sequence[Line], room: _Room) -> list[dict[str, object]]:
 def _fitting_texts(texts: list[str], room: _Room) -> list[str]:
     found = []
     for text in texts:
-        if not room.take(len(text) + 4):
+        if not room.take(_size(text) + 4):
             break
         found.append(text)
     return found
