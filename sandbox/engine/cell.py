@@ -152,6 +152,7 @@ class _Cell:
         slot, start, run, keeper = self._slot, self._start, self._run, self._slot.keeper
         files = {a: v for a, v in run.content.items() if a.startswith("/")}
         beyond = {a: v for a, v in run.content.items() if not a.startswith("/")}
+        slot.world.revive()
         slot.world.restore(start.world_name, start.world_dump)
         slot.world.put(beyond)
         made = keeper.ask(

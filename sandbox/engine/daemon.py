@@ -11,6 +11,7 @@ import io
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -113,6 +114,9 @@ class Daemon:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        path = Path(url.removeprefix("unix://"))
+        if url.startswith("unix://") and not path.is_socket():
+            raise EngineDown(f"no container engine answers at {url}: there is no such socket")
         try:
             self._api = docker.APIClient(
                 base_url=url, timeout=_CALL_SECONDS, version="auto", max_pool_size=20

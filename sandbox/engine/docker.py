@@ -235,6 +235,7 @@ class _Rig:
             )["state"]
         dump = first_dump(world, beyond)
         with self.taken() as slot:
+            slot.world.revive()
             slot.world.restore(f"{name}-0", dump)
             dump = slot.world.ask({"op": "dump"})
             beyond_state = slot.world.state()

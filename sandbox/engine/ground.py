@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sandbox import SandboxError
 from sandbox.engine import Ended, Ran, Run, State, WorldContent
 from sandbox.engine.cell import Left, Slot, Start, run_cell
-from sandbox.engine.keeper import Keeper, KeeperGone
+from sandbox.engine.keeper import Keeper
 from sandbox.engine.world import encoded
 
 OnLine = Callable[[bytes], None]
@@ -97,15 +97,16 @@ class DockerGround:
     def close(self) -> None:
         with self._alone():
             self._closed(self)
-            with contextlib.suppress(KeeperGone):
+            with contextlib.suppress(SandboxError):  # with a dead keeper all of it is gone anyway
                 self._keeper.ask("close", ground=self._start.ground)
                 self._slots.each(self._forget)
 
     # ---- inside ----
 
     def _forget(self, slot: Slot) -> None:
-        for name in [*self._old_names, self._start.world_name]:
-            slot.world.forget(name)
+        with contextlib.suppress(SandboxError):  # a server that is down has forgotten
+            for name in [*self._old_names, self._start.world_name]:
+                slot.world.forget(name)
 
     def _run(self, run: Run, on_line: OnLine | None, *, adopt: bool) -> Left:
         if not self._keeper.alive:

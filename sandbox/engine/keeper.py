@@ -182,7 +182,8 @@ class Keeper:
         except Late as error:
             raise KeeperGone(f"the keeper did not answer {op} in {seconds:.0f} s") from error
         if "error" in answer:
-            raise SandboxError(f"the keeper can't {op}: {answer['error']}", code="keeper-refused")
+            code = str(answer.get("code", "keeper-refused"))
+            raise SandboxError(f"the keeper can't {op}: {answer['error']}", code=code)
         return answer
 
     def _send(self, order: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from sandbox.engine.daemon import Daemon, Mount, Recipe
 from sandbox.engine.keeper import Keeper, Labels
 
 _START_SECONDS = 30.0
+_GONE = "world-gone"
 
 
 class WorldServer:
@@ -30,6 +31,7 @@ class WorldServer:
         self._keeper = keeper
         self._slot = slot
         self._known: set[str] = set()
+        self._down = False
         self.container = daemon.create(
             Recipe(
                 image=image,
@@ -66,9 +68,8 @@ class WorldServer:
             try:
                 self.ask({"op": "selftest"})
             except SandboxError as error:
-                # until its socket is there, the keeper can't reach it
-                starting = "No such file" in str(error) or "refused" in str(error).lower()
-                if not starting or time.monotonic() > end:
+                # until its socket is there, nobody answers
+                if error.code != _GONE or time.monotonic() > end:
                     raise SandboxError(
                         f"the world's stand-ins don't work: {error}",
                         code="world-selftest",
@@ -76,11 +77,23 @@ class WorldServer:
                     ) from error
                 time.sleep(0.05)
             else:
+                self._down = False
                 return
+
+    def revive(self) -> None:
+        """Start the server again if it went down, as by a run; the next run is whole."""
+        if self._down:
+            self._known.clear()
+            self._daemon.start(self.container)
+            self.wait()
 
     def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """One control request. Raises `SandboxError`, `KeeperGone` included."""
-        return self._keeper.ask("world", slot=self._slot, request=request)
+        try:
+            return self._keeper.ask("world", slot=self._slot, request=request)
+        except SandboxError as error:
+            self._down = self._down or error.code == _GONE
+            raise
 
     def restore(self, name: str, dump: Mapping[str, Any]) -> None:
         """Set the world to what is known as `name`, loading `dump` if it is not known yet."""

@@ -545,6 +545,7 @@ static int step(long number, char **argv) {
     if (child < 0) return 125;
     if (child == 0) {
         setsid();
+        dup2(1, 2); /* one stream: what was said first comes first */
         execvp(argv[0], argv);
         error = errno;
         if (write(pipes[1], &error, sizeof error) < 0) _exit(125);

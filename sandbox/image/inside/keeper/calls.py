@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import socket
-import stat
 import threading
 
 import states
@@ -240,13 +239,11 @@ class Record:
         if value.startswith("->"):
             return f"link {_hex(value[2:])} {_hex(address)}"
         name = f"{identity}-{number}"
-        found = self._cell.content_before(identity, address, address in before)
+        found, mode, when = self._cell.content_before(identity, address)
         with open(states.open_file(found), "rb") as old:
-            status = os.fstat(old.fileno())
             with open(f"{self._cell.control}/undo/{name}", "wb") as new:
                 shutil.copyfileobj(old, new)
-        mode = stat.S_IMODE(status.st_mode)
-        return f"put {name} {mode:o} {status.st_mtime_ns} {_hex(address)}"
+        return f"put {name} {mode:o} {when} {_hex(address)}"
 
 
 def compare(before, after, ground):

@@ -110,6 +110,7 @@ class Cell:
         self.control = f"{BASE}/x/{name}"
         self.look = states.Look()
         self.record = None
+        self._before = {}
         os.makedirs(self.folder)
         os.makedirs(self.control + "/undo")
         copied = [p.folders[0] for p in ground.places.values() if not p.layered]
@@ -160,23 +161,26 @@ class Cell:
         return os.lstat(self._file(address)).st_size
 
     def remember(self, call, delta):
-        """Keep the content of what was changed before a call, so that it can be put back."""
+        """Keep what a call may spoil, so that it can be put back: what the run had changed by then,
+        and modes and times, which no state holds."""
         folder = f"{self.control}-before/{call}"
         os.makedirs(folder)
-        names = {}
+        names, stamps = {}, {}
         for number, (address, value) in enumerate(delta.items()):
             if value and not value.startswith(("->", "!")):
-                names[address] = str(number)
-                copy_file(self._file(address), f"{folder}/{number}")
-        with open(f"{folder}/names", "w") as file:
-            json.dump(names, file)
+                names[address] = f"{folder}/{number}"
+                copy_file(self._file(address), names[address])
+        for place in self.ground.places.values():
+            upper = "/u" if place.layered else ""
+            stamps.update(self.look.stamps(f"{self.folder}/{place.name}{upper}", place.mount))
+        self._before[call] = (names, stamps)
 
-    def content_before(self, call, address, was_changed):
-        if not was_changed:
-            return self.ground.place_of(address).find(address)
-        folder = f"{self.control}-before/{call}"
-        with open(f"{folder}/names") as file:
-            return f"{folder}/{json.load(file)[address]}"
+    def content_before(self, call, address):
+        """Return (file with the content, mode, time in ns) of `address` as it was before a call."""
+        names, stamps = self._before[call]
+        found = names.get(address) or self.ground.place_of(address).find(address)
+        status = os.lstat(found)
+        return found, *stamps.get(address, (status.st_mode & 0o7777, status.st_mtime_ns))
 
     def write(self, address, content):
         """Put content for this run only. None removes."""
@@ -619,6 +623,8 @@ def main():
         number = order.pop("id")
         try:
             say({"id": number, **keeper.do(order)})
+        except world.WorldGone as error:
+            say({"id": number, "error": str(error), "code": "world-gone"})
         except (Bad, world.WorldError) as error:
             say({"id": number, "error": str(error)})
         except Exception as error:

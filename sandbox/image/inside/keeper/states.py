@@ -36,6 +36,17 @@ class Look:
         _walk(folder, mount, visit, None)
         return found
 
+    def stamps(self, folder, mount):
+        """Return {address: (mode, time of change in ns)} for all files below `folder`."""
+        found = {}
+
+        def visit(fd, name, status, address):
+            if stat.S_ISREG(status.st_mode):
+                found[address] = (stat.S_IMODE(status.st_mode), status.st_mtime_ns)
+
+        _walk(folder, mount, visit, None)
+        return found
+
     def learn(self, folder, mount, values):
         """Take `values` for what is below `folder` now: a copy of something that is known."""
 
