@@ -47,70 +47,13 @@ INTERPRETERS = frozenset(
 PACKAGE_RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun"))
 MAKES = frozenset(("make", "gmake"))
 
-BUILTINS = frozenset(
-    [
-        ":",
-        ".",
-        "[",
-        "[[",
-        "alias",
-        "bg",
-        "bind",
-        "break",
-        "builtin",
-        "caller",
-        "cd",
-        "command",
-        "compgen",
-        "complete",
-        "continue",
-        "declare",
-        "dirs",
-        "disown",
-        "echo",
-        "enable",
-        "eval",
-        "exec",
-        "exit",
-        "export",
-        "false",
-        "fc",
-        "fg",
-        "getopts",
-        "hash",
-        "help",
-        "history",
-        "jobs",
-        "kill",
-        "let",
-        "local",
-        "logout",
-        "mapfile",
-        "popd",
-        "printf",
-        "pushd",
-        "pwd",
-        "read",
-        "readarray",
-        "readonly",
-        "return",
-        "set",
-        "shift",
-        "shopt",
-        "source",
-        "suspend",
-        "test",
-        "times",
-        "trap",
-        "true",
-        "type",
-        "typeset",
-        "ulimit",
-        "umask",
-        "unalias",
-        "unset",
-        "wait",
-    ]
+BUILTINS = named(
+    """
+    : . [ [[ alias bg bind break builtin caller cd command compgen complete continue declare
+    dirs disown echo enable eval exec exit export false fc fg getopts hash help history jobs
+    kill let local logout mapfile popd printf pushd pwd read readarray readonly return set shift
+    shopt source suspend test times trap true type typeset ulimit umask unalias unset wait
+    """
 )
 PASSIVE = frozenset(("true", ":", "echo", "printf", "logger", "warn", "say", "log", "info"))
 
@@ -126,23 +69,23 @@ AT_HAND = named(
     sha256sum sha384sum sha512sum shred shuf sleep sort split ssh stat stdbuf stty sudo sync tac
     tail tar tee test timeout touch tr tree true tsort tty uname uncompress unexpand uniq unlink
     unxz unzip uptime uuidgen watch wc wget which whoami who xargs xz xzcat yes zcat zgrep zip
-    aws ssh-keygen ssh-agent ssh-add ssh-keyscan
+    aws ssh-keygen ssh-agent ssh-add ssh-keyscan fakeroot npm npx
+    pnpm yarn crontab service systemctl sqlite3
     """
 )
 
 # how many words after the name tell one kind of call from another
 VERBS = {
-    "aws": 2,
-    "gsutil": 1,
-    "gcloud": 3,
-    "rclone": 1,
-    "git": 1,
-    "kubectl": 1,
-    "docker": 1,
-    "s3cmd": 1,
-    "az": 2,
-    "mc": 1,
-    "s5cmd": 1,
+    **dict.fromkeys(named("az aws doctl gcloud gh ip npm pnpm service vault wrangler yarn"), 2),
+    **dict.fromkeys(
+        named(
+            """
+            ansible-galaxy apt apt-get borg cargo docker firebase flyctl git go gsutil helm kubectl
+            make netlify oc pip pip3 podman rclone restic s3cmd systemctl terraform tofu vercel zfs
+            """
+        ),
+        1,
+    ),
 }
 _VALUED = named(
     """

@@ -78,6 +78,7 @@ class _Context:
         return replace(self, masks=(*self.masks, *masks))
 
 
+_Redirected = tuple[tuple[Word, ...], tuple[Word, ...]]  # outputs and inputs
 _End = str | None  # "exit", "return" or None: whether a statement surely ends the shell or function
 
 
@@ -260,11 +261,16 @@ class _Tracer:
                 self._substitutions(child, shell, ctx)
         if body is None:
             return None
-        return self.statement(
-            body, shell, replace(ctx, outputs=tuple(outputs), inputs=tuple(inputs))
-        )
+        last = (tuple(outputs), tuple(inputs))
+        if body.type == "list":  # the parser hangs a redirection of the last part on the whole
+            return self._list(body, shell, ctx, last)
+        if body.type == "pipeline":
+            return self._pipeline(body, shell, ctx, last)
+        return self.statement(body, shell, replace(ctx, outputs=last[0], inputs=last[1]))
 
-    def _pipeline(self, node: Node, shell: Shell, ctx: _Context) -> _End:
+    def _pipeline(
+        self, node: Node, shell: Shell, ctx: _Context, redirected: _Redirected | None = None
+    ) -> _End:
         parts = [c for c in node.named_children if c.type != "comment"]
         mask = Mask(MaskKind.PIPE, ctx.source.of(node), process=shell.process)
         for i, part in enumerate(parts):
@@ -275,13 +281,15 @@ class _Tracer:
                 leaving=inner.masks,
                 tail=True,
                 piped=ctx.piped or not last,
-                outputs=ctx.outputs if last else (),
+                outputs=(redirected[0] if redirected else ctx.outputs) if last else (),
                 inputs=ctx.inputs if i == 0 else (),
             )
             self.statement(part, shell.fork(), inner)
         return None
 
-    def _list(self, node: Node, shell: Shell, ctx: _Context) -> _End:
+    def _list(
+        self, node: Node, shell: Shell, ctx: _Context, redirected: _Redirected | None = None
+    ) -> _End:
         children = node.children
         sign = next((c.type for c in children if c.type in ("&&", "||")), "")
         sides = [c for c in node.named_children if c.type != "comment"]
@@ -289,17 +297,22 @@ class _Tracer:
             return self.statements(sides, shell, ctx)
         left, right = sides[0], sides[-1]
         told = self._tell(left, shell, ctx)
+        outer = node.parent if redirected and node.parent is not None else node
+        later = ctx
+        if redirected:
+            later = replace(ctx, outputs=redirected[0], inputs=redirected[1])
         if sign == "||":
             stops = self._stops(right, shell)
             if stops is None:
-                mask = Mask(MaskKind.OR, ctx.source.of(node), other=ctx.source.of(right))
+                side = ctx.source.place(right.start_byte, max(right.end_byte, outer.end_byte))
+                mask = Mask(MaskKind.OR, ctx.source.of(node), other=side)
                 inner = ctx.masked(mask)
             else:
                 inner = replace(ctx, masks=ctx.leaving if stops == "exit" else ctx.returning)
             self.statement(left, shell, replace(inner, ignoring=True, tail=True))
             if told is True:
                 return None
-            end = self.statement(right, shell, replace(ctx, maybe=ctx.maybe or told is None))
+            end = self.statement(right, shell, replace(later, maybe=ctx.maybe or told is None))
             return end if told is False else None
         inner = ctx
         if not ctx.tail:
@@ -308,7 +321,7 @@ class _Tracer:
         if told is False:
             return None
         end = self.statement(
-            right, shell, replace(ctx, maybe=ctx.maybe or left.type == "test_command")
+            right, shell, replace(later, maybe=ctx.maybe or left.type == "test_command")
         )
         return end if told is True else None
 
