@@ -55,10 +55,10 @@ class Database:
             self._driver.execute("BEGIN IMMEDIATE")
             try:
                 yield self._driver
+                self._driver.commit()
             except BaseException:
                 self._driver.rollback()
                 raise
-            self._driver.commit()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.changes import Person, Stage, digest_of
+from service.changes import ChangeId, Person, Stage, UnknownChange, digest_of
 from service.ledger import BadCheckpoint, BadEntry, Judgment, Kind, LogContradicted, tree
 from service.ledger.verify import Answer, verify
 from service.store import Store, StoreDamaged, StoreError, export_log, read_export
@@ -85,6 +85,15 @@ def test_many_notes_are_written_in_order_or_not_at_all(store: Store) -> None:
     with pytest.raises(BadEntry):
         store.note_all([said(Kind.FINDING), Judgment(Kind.FINDING, BEN, None, "", {"g": 0.5})])
     assert store.size == size + 64
+    assert store.audit() == ()
+
+
+def test_a_note_about_an_unknown_change_takes_those_before_it_with_it(store: Store) -> None:
+    size = store.size
+    with pytest.raises(UnknownChange, match="c0nobody"):
+        store.note_all([said(Kind.FINDING), said(Kind.FINDING, ChangeId("c0nobody"))])
+    assert store.size == size
+    store.note(said(Kind.FINDING))
     assert store.audit() == ()
 
 
