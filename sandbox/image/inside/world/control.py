@@ -1,7 +1,7 @@
 """The control socket: one JSON order a line, one JSON answer a line, for the keeper alone.
 
-The socket lies on a volume that no cell mounts; commands of hosts run beside us under our own uid,
-so a peer from this container is turned away. Nothing here knows what an order means.
+The socket lies on a volume that no cell mounts. Commands of hosts, ours and those of other slots, run
+under our own uid, so such a peer is turned away. Nothing here knows what an order means.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Do = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def serve(path: str, do: Do, *, neighbours: bool) -> socket.socket:
-    """Listen at `path`. `neighbours`: take orders from processes of this container too (tests)."""
+    """Listen at `path`. `neighbours`: take orders from our own uid too (tests)."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -35,7 +35,7 @@ def serve(path: str, do: Do, *, neighbours: bool) -> socket.socket:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            if neighbours or _from_elsewhere(connection):
+            if neighbours or _is_other(connection):
                 threading.Thread(target=_talk, args=(connection, do), daemon=True).start()
             else:
                 connection.close()
@@ -44,11 +44,11 @@ def serve(path: str, do: Do, *, neighbours: bool) -> socket.socket:
     return listener
 
 
-def _from_elsewhere(connection: socket.socket) -> bool:
-    """Whether the peer lives outside this container: then it has no process number here."""
+def _is_other(connection: socket.socket) -> bool:
+    """Whether the peer runs under another uid than worlds and the commands of their hosts."""
     asked = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    pid, uid, _ = struct.unpack("3i", asked)
-    return bool(pid == 0 or uid != os.getuid())
+    _, uid, _ = struct.unpack("3i", asked)
+    return bool(uid != os.getuid())
 
 
 def _talk(connection: socket.socket, do: Do) -> None:

@@ -27,7 +27,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--web", type=int, default=WEB_PORT)
     parser.add_argument("--ssh", type=int, default=SSH_PORT)
     parser.add_argument("--preload", help="libfakechroot, where it is not the image's")
-    parser.add_argument("--neighbours", action="store_true", help="orders from this container too")
+    parser.add_argument("--neighbours", action="store_true", help="take orders from our own uid")
     chosen = parser.parse_args(words)
     sys.path[:0] = [path for path in (HERE, LIBRARIES) if os.path.isdir(path)]
 
