@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,14 @@ def open_gate(folder: Path | None = None) -> RegoGate:
     return RegoGate(folder or install.default_folder())
 
 
+@dataclass
+class _Worker:
+    """A worker that was told to load the rules; `loaded` once it has said that it did."""
+
+    process: Process
+    loaded: bool = False
+
+
 class RegoGate:
     """Implements `policies.Gate`. May be shared by threads.
 
@@ -53,7 +62,7 @@ class RegoGate:
         self._keep_ahead = ahead
         self._rules = own
         self._library: Path | None = None
-        self._ahead: Process | None = None
+        self._ahead: _Worker | None = None
         self._lock = threading.Lock()
 
     # --- the promise ------------------------------------------------------------------------
@@ -93,27 +102,35 @@ class RegoGate:
 
     # --- starting ahead ---------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Start the next worker now, so that `judge` need not wait for it. Cheap to repeat."""
+    def prepare(self, *, wait: bool = False) -> None:
+        """Start the next worker now, so that `judge` need not wait for it. Cheap to repeat.
+
+        With `wait`, return only when it has loaded the rules. Never raises for a worker that
+        fails: the verdict that needs it says why.
+        """
         with self._lock:
-            if self._ahead is not None and self._ahead.alive:
-                return
-            stale, self._ahead = self._ahead, None
-            if stale is not None:
-                stale.kill()
-            self._ahead = self._start()
+            if self._ahead is not None and not self._ahead.process.alive:
+                self._ahead.process.kill()
+                self._ahead = None
+            try:
+                if self._ahead is None:
+                    self._ahead = self._start()
+                if wait:
+                    self._load(self._ahead)
+            except (Broke, GateError):
+                self._ahead = None
 
     @property
     def waiting(self) -> int | None:
         """Process id of the worker that waits for the next verdict."""
-        return self._ahead.pid if self._ahead is not None else None
+        return self._ahead.process.pid if self._ahead is not None else None
 
     def close(self) -> None:
         """End the worker that waits, if there is one."""
         with self._lock:
             waiting, self._ahead = self._ahead, None
         if waiting is not None:
-            waiting.kill()
+            waiting.process.kill()
 
     def __enter__(self) -> RegoGate:
         return self
@@ -134,7 +151,7 @@ class RegoGate:
             raise GateError("there are no rules, and no rule is no yes", code="gate-no-rules")
         return found
 
-    def _start(self) -> Process:
+    def _start(self) -> _Worker:
         """A worker that is told to compile Pawl's rules and to judge the canaries."""
         if self._library is None:  # its hash is checked once per gate
             self._library = install.library(self._folder)
@@ -147,15 +164,25 @@ class RegoGate:
                 "canaries": [json.dumps(canary.good()), json.dumps(canary.bad())],
             }
         )
-        return process
+        return _Worker(process)
 
-    def _take(self) -> Process:
+    def _load(self, worker: _Worker) -> None:
+        """Wait until the rules are loaded and the canaries ended as they must. Raises `Broke`."""
+        if not worker.loaded:
+            try:
+                self._ready(worker.process.answer(self._limits.start))
+            except Broke:
+                worker.process.kill()
+                raise
+            worker.loaded = True
+
+    def _take(self) -> _Worker:
         with self._lock:
             waiting, self._ahead = self._ahead, None
         if waiting is not None:
-            if waiting.alive:
+            if waiting.process.alive:
                 return waiting
-            waiting.kill()
+            waiting.process.kill()
         return self._start()
 
     def _ask(
@@ -171,9 +198,10 @@ class RegoGate:
             raise Broke(f"the facts are no plain JSON: {error}") from error
         if len(payload) > MOST_FACTS:
             raise Broke(f"the facts have {len(payload)} bytes, more than {MOST_FACTS}")
-        process = self._take()
+        worker = self._take()
+        process = worker.process
         try:
-            self._ready(process.answer(self._limits.start))
+            self._load(worker)
             question: dict[str, Any] = {"do": "judge", "facts": len(payload), "repository": texts}
             question["schema"] = facts_schema() if texts else {}
             process.tell(question, payload)
