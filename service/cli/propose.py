@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import shlex
 import sys
@@ -240,7 +241,9 @@ def diff_of(snapshot: Snapshot, draft: Files | None) -> str:
     def shown(files: Files) -> Files:
         return {p: e for p, e in files.items() if not p.startswith(".pawl/rehearsals/")}
 
-    return write(shown(snapshot.files), shown(draft)).decode("utf-8", "replace")
+    text = write(shown(snapshot.files), shown(draft)).decode("utf-8", "replace")
+    # Blob ids are for `git apply`; a reader has no use for them.
+    return re.sub(r"(?m)^index [0-9a-f]{40}\.\.[0-9a-f]{40}.*\n", "", text)
 
 
 def finish(

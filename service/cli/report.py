@@ -203,12 +203,17 @@ def _gate(document: Document) -> Iterator[str]:
         yield ""
     if not document["findings"]:
         yield f"No findings from {gate['loaded']} rules."
+    alike: dict[tuple[str, str, str, str], list[Document]] = {}
     for finding in document["findings"]:
-        role = f" (needs {finding['role']})" if finding["role"] else ""
-        yield (
-            f"- **{finding['level']}**{role} `{finding['rule']}` at {finding['place']}: "
-            f"{finding['why']}" + (f" {finding['remedy']}" if finding["remedy"] else "")
-        )
+        key = (finding["level"], finding["role"], finding["rule"], finding["remedy"])
+        alike.setdefault(key, []).append(finding)
+    for (level, role, rule, remedy), found in alike.items():
+        needs = f" (needs {role})" if role else ""
+        places = ", ".join(dict.fromkeys(str(f["place"]) for f in found[:6]))
+        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+        whys = list(dict.fromkeys(str(f["why"]).rstrip(".") for f in found))
+        also = f" (and {len(whys) - 1} like it)" if len(whys) > 1 else ""
+        yield f"- **{level}**{needs} `{rule}` at {places}{more}: {whys[0]}{also}. {remedy}".rstrip()
     yield ""
     yield f"Rules `{gate['rules'][:16]}`, engine {gate['engine']}."
 
