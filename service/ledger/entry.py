@@ -170,4 +170,4 @@ def timestamp(at: datetime) -> str:
     """`at` as entries write it: UTC, microseconds, "Z". Raises `BadEntry` without a zone."""
     if at.tzinfo is None:
         raise BadEntry("a time needs a zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
