@@ -1,6 +1,7 @@
 """How a call is named, and which calls leave the machine.
 
-One table of commands whose first words say what they do, shared by the record of a cell and by the
+One table of commands whose first words say what they do, shared by the record of a cell (the image
+carries a copy of this file, so it imports the standard library only) and by the
 choice of faults. Nothing here runs or judges a call.
 """
 

@@ -378,3 +378,65 @@ def test_scripts_of_a_package_run_and_what_nobody_knows_is_said(opened: Open) ->
     assert b"\nb c\n" in ran.output
     assert ran.unknown == ()
     assert ground.run(bash("npm whirl || true")).unknown == ("npm whirl",)
+
+
+# other clients of the same buckets
+
+RCLONE = "[store]\ntype = s3\n\n[drive]\ntype = drive\n"
+
+
+@pytest.mark.parametrize(
+    "publish",
+    [
+        "gsutil -m rsync -r -d /srv/letters gs://paper-shelf/post",
+        "gcloud storage rsync --recursive --delete-unmatched-destination-objects"
+        " /srv/letters gs://paper-shelf/post",
+        "rclone --config rclone.conf sync /srv/letters store:paper-shelf/post --transfers 4",
+    ],
+    ids=["gsutil", "gcloud", "rclone"],
+)
+def test_other_clients_make_a_place_equal_to_its_source(opened: Open, publish: str) -> None:
+    ground = opened({"rclone.conf": RCLONE}, SHELF)
+    ran = good(ground.advance(bash(publish)))
+    assert set(outside(ran)) == {f"s3://paper-shelf/post/{n}" for n in ("ada", "bo", "cy/dee")}
+    changed = good(ground.run(bash(f"rm /srv/letters/bo; echo x >> /srv/letters/ada; {publish}")))
+    assert outside(changed) == {
+        "s3://paper-shelf/post/ada": digest(b"ada" * 50 + b"x\n"),
+        "s3://paper-shelf/post/cy/dee": digest(b"cy/dee" * 50),
+    }
+    lost = ground.run(bash(f"rm -r /srv/letters; {publish}"))
+    assert lost.code == 1  # a source that is not there deletes nothing
+    assert outside(lost) == outside(ran)
+
+
+def test_other_clients_copy_list_and_remove(opened: Open) -> None:
+    ran = good(
+        opened({"rclone.conf": RCLONE}, SHELF).run(
+            bash(
+                "set -e\n"
+                "gsutil -q cp /srv/letters/ada gs://paper-shelf/a/\n"
+                "gsutil cp -r /srv/letters gs://paper-shelf/all\n"
+                "gsutil ls gs://paper-shelf/all/\n"
+                "gsutil cat gs://paper-shelf/all/bo | wc -c\n"
+                "gsutil rm 'gs://paper-shelf/all/b*'\n"
+                "gcloud storage rm --recursive gs://paper-shelf/all/cy\n"
+                "rclone --config rclone.conf copyto store:paper-shelf/a/ada store:paper-shelf/b\n"
+                "rclone --config rclone.conf lsf store:paper-shelf",
+            )
+        )
+    )
+    assert (
+        b"gs://paper-shelf/all/ada\ngs://paper-shelf/all/bo\ngs://paper-shelf/all/cy/\n100\n"
+        in (ran.output)
+    )
+    assert ran.output.endswith(b"a/\nall/\nb\n")
+    assert set(outside(ran)) == {f"s3://paper-shelf/{name}" for name in ("a/ada", "all/ada", "b")}
+
+
+def test_what_other_clients_are_asked_and_nobody_knows_is_said(opened: Open) -> None:
+    ran = opened({"rclone.conf": RCLONE}, SHELF).run(
+        bash(
+            "rclone --config rclone.conf sync /srv/letters drive:x; gcloud run deploy; gsutil du gs://x"
+        )
+    )
+    assert len(ran.unknown) == 3
