@@ -63,6 +63,33 @@ class Told:
             self.unjudged.append(settled.unjudged)
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A neighbour at one entry point and the draft's cell (None: the draft can't come to it)."""
+
+    pair: Pair
+    neighbour: Neighbour
+    draft: Cell | None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the draft went on to its end, so that what it then does was tried as well."""
+        return self.draft is not None and self.draft.code == 0
+
+    @property
+    def fine(self) -> tuple[object, ...]:
+        """What it is like, kind by kind."""
+        return (*self.neighbour.group, self.goes_on)
+
+    @property
+    def coarse(self) -> tuple[object, ...]:
+        """The class of it: for a call its command, for an input which and how."""
+        fault = self.neighbour.fault
+        if isinstance(fault, CallFault):
+            return (self.neighbour.kind.value, fault.command, self.goes_on)
+        return self.fine
+
+
 class Proving:
     """One proof, from the first declared cell to the load-bearing hunks."""
 
@@ -86,7 +113,7 @@ class Proving:
         self._cells: list[Cell] = []
         self._told = Told()
         self._worlds: dict[tuple[Argv, int], WorldContent] = {}
-        self._decisive: list[tuple[Pair, Neighbour, Cell]] = []
+        self._decisive: list[Tried] = []
 
     def proof(self) -> Proof:
         """Every step in order; ends at the first that can't hold."""
@@ -311,11 +338,11 @@ class Proving:
                 continue
             self._cells.append(cell)
 
-    def _neighbours(self, pairs: Sequence[Pair]) -> list[tuple[Pair, Neighbour, Cell | None]]:
+    def _neighbours(self, pairs: Sequence[Pair]) -> list[Tried]:
         """All neighbours on the draft, until one counts against it. Returns what was tried."""
         session = self._session
         todo: list[tuple[Pair, Neighbour]] = []
-        tried: list[tuple[Pair, Neighbour, Cell | None]] = []
+        tried: list[Tried] = []
         covered: set[tuple[str, ...]] = set()
         for pair in pairs:
             found = self._around_pair(pair, pairs, covered)
@@ -324,7 +351,7 @@ class Proving:
                 if neighbours.reaches(neighbour.fault, pair.draft.calls):
                     todo.append((pair, neighbour))
                 else:  # a run that goes like control never comes there: no need to look
-                    tried.append((pair, neighbour, None))
+                    tried.append(Tried(pair, neighbour, None))
         if tried:
             text = f"{len(tried)} neighbour faults wait at calls that the draft does not make"
             self._told.unjudged.append(text)
@@ -354,7 +381,7 @@ class Proving:
             if settled.unjudged:
                 continue
             self._cells.append(settled.cell)
-            tried.append((pair, neighbour, settled.cell))
+            tried.append(Tried(pair, neighbour, settled.cell))
         if missed:
             self._told.unjudged.append(
                 f"stopped at the first neighbour that counts: {missed} others were not run"
@@ -416,41 +443,42 @@ class Proving:
                 found.append(folder)
         return found[: self._limits.sources]
 
-    def _on_base(self, tried: Sequence[tuple[Pair, Neighbour, Cell | None]]) -> None:
+    def _on_base(self, tried: Sequence[Tried]) -> None:
         """Which neighbours hit on base: they are decisive, and the draft must have faced them."""
         session = self._session
-        known = {(c.entry, json.dumps(c.fault)): c for c in self._cells if c.side is Side.BASE}
+        ran = {(c.entry, json.dumps(c.fault)) for c in self._cells if c.side is Side.BASE}
         held = [
-            (pair, neighbour, cell)
-            for pair, neighbour, cell in tried
-            if cell is None or (cell.outcome is Outcome.HELD and not cell.altered)
+            one
+            for one in tried
+            if (one.draft is None or (one.draft.outcome is Outcome.HELD and not one.draft.altered))
+            and (one.pair.base.entry, json.dumps(fault_mapping(one.neighbour.fault))) not in ran
+            and neighbours.reaches(one.neighbour.fault, one.pair.base.calls)
         ]
-        chosen = _in_turns(((pair, neighbour) for pair, neighbour, _ in held), _group)
-        todo = [
-            (pair, neighbour)
-            for pair, neighbour in chosen[: self._limits.base_cells]
-            if (pair.base.entry, json.dumps(fault_mapping(neighbour.fault))) not in known
-            and neighbours.reaches(neighbour.fault, pair.base.calls)
-        ]
+        # where the draft went on to its end it was tried hardest; a plain setting seldom matters
+        held.sort(key=lambda one: (_is_plain(one.neighbour.fault), not one.goes_on))
+        todo = _in_turns(held, lambda one: one.fine)[: self._limits.base_cells]
         session.expect(len(todo))
         session.say(f"{len(todo)} of the neighbours on base: which of them are decisive?")
         cells = session.together(
-            [calling(session.run, p, Side.BASE, n.kind, n.fault) for p, n in todo]
+            [
+                calling(session.run, one.pair, Side.BASE, one.neighbour.kind, one.neighbour.fault)
+                for one in todo
+            ]
         )
         faced = {
-            (id(pair), *neighbour.group)
-            for pair, neighbour, cell in tried
-            if cell is not None and cell.reached
+            (id(one.pair), *one.neighbour.group)
+            for one in tried
+            if one.draft is not None and one.draft.reached
         }
-        for (pair, neighbour), cell in zip(todo, cells, strict=True):
+        for one, cell in zip(todo, cells, strict=True):
             self._cells.append(cell)
             if cell.outcome is not Outcome.HIT:
                 continue
-            fault = neighbour.fault
-            self._decisive.append((pair, neighbour, cell))
-            if not isinstance(fault, CallFault) or (id(pair), *neighbour.group) in faced:
+            fault = one.neighbour.fault
+            self._decisive.append(one)
+            if not isinstance(fault, CallFault) or (id(one.pair), *one.neighbour.group) in faced:
                 continue
-            if any(call.signature == fault.command for call in pair.draft.calls):
+            if any(call.signature == fault.command for call in one.pair.draft.calls):
                 blind = replace(
                     cell,
                     side=Side.DRAFT,
@@ -480,8 +508,8 @@ class Proving:
         )
 
     def _shrink_cells(self, pair: Pair) -> list[tuple[Pair, CellKind, Fault]]:
-        turns = _in_turns(((p, neighbour) for p, neighbour, _ in self._decisive), _coarse)
-        decisive = [(p, neighbour.kind, neighbour.fault) for p, neighbour in turns]
+        turns = _in_turns(self._decisive, lambda one: one.coarse)
+        decisive = [(one.pair, one.neighbour.kind, one.neighbour.fault) for one in turns]
         declared = [(pair, CellKind.DECLARED, fault) for fault in self._rehearsal.faults]
         return [*declared, *decisive[: self._limits.shrink_cells]]
 
@@ -500,8 +528,8 @@ class Proving:
 
     def _end(self, roles: tuple[HunkRole, ...] = ()) -> Proof:
         holds, why = decide(self._cells)
-        turns = _in_turns(((pair, neighbour) for pair, neighbour, _ in self._decisive), _coarse)
-        decisive = [(pair.base.entry, n.fault) for pair, n in turns[: self._limits.frozen]]
+        turns = _in_turns(self._decisive, lambda one: one.coarse)[: self._limits.frozen]
+        decisive = [(one.pair.base.entry, one.neighbour.fault) for one in turns]
         told = self._told
         return Proof(
             holds=holds,
@@ -636,28 +664,18 @@ def _is_covered(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> bool:
     return not (fault.persistent and fault.does in ("cut", "short"))
 
 
-def _in_turns(
-    items: Iterable[tuple[Pair, Neighbour]], group: Callable[[Neighbour], Hashable]
-) -> list[tuple[Pair, Neighbour]]:
+def _is_plain(fault: Fault) -> bool:
+    return isinstance(fault, InputFault) and fault.is_setting and fault.value in ("", None)
+
+
+def _in_turns(items: Iterable[Tried], group: Callable[[Tried], Hashable]) -> list[Tried]:
     """Every entry point in turns, and at each of them every group in turns."""
-    at: dict[int, list[tuple[Pair, Neighbour]]] = {}
-    for pair, neighbour in items:
-        at.setdefault(id(pair), []).append((pair, neighbour))
+    at: dict[int, list[Tried]] = {}
+    for item in items:
+        at.setdefault(id(item.pair), []).append(item)
     mixed = [
         (key, item)
         for key, found in at.items()
-        for item in spread(((group(n), (pair, n)) for pair, n in found), len(found))
+        for item in spread(((group(one), one) for one in found), len(found))
     ]
     return list(spread(mixed, len(mixed)))
-
-
-def _group(neighbour: Neighbour) -> tuple[str, ...]:
-    return neighbour.group
-
-
-def _coarse(neighbour: Neighbour) -> tuple[str, ...]:
-    """The class of a neighbour: for a call its command, for an input which and how."""
-    fault = neighbour.fault
-    if isinstance(fault, CallFault):
-        return (neighbour.kind.value, fault.command)
-    return neighbour.group
