@@ -9,16 +9,22 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from evals.case import load
+from evals.parts import end_by_closing
 from evals.solve import program
 from evals.summary import table
+from service import settings, wiring
+from service.repos import trees
 
 OUT = Path("build/bench")
 COLUMNS = ("what", "figure", "bar", "ok", "detail")
@@ -72,9 +78,59 @@ def help_time(rounds: int = 15) -> list[Figure]:
     return [Figure("pawl --help", ours / bare_s, 8, "x", detail=detail)]
 
 
+FOUNDING = Path(__file__).parent / "cases" / "partial-build-sync"
+_VERDICT = re.compile(r"\bdraft +(held|hit|broken)\b")
+
+
+def founding() -> list[Figure]:
+    """Run `pawl propose` on the founding incident: seconds to its first verdict, and to its end."""
+    (case,) = load(FOUNDING)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        repository, request = Path(folder) / "repository", Path(folder) / "request.md"
+        trees.write(case.base, repository)
+        request.write_text(case.request, encoding="utf-8")
+        argv = [*program(OUT / "home"), "propose", str(repository), "-f", str(request)]
+        argv += ["--patch", str(Path(folder) / "proposal.patch")]
+        began, first = time.monotonic(), None
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as child:
+            for raw in child.stderr or ():
+                line = raw.decode("utf-8", "replace")
+                # A control is no verdict: it says that the normal job is done.
+                if first is None and _VERDICT.search(line) and "(no fault)" not in line:
+                    first = time.monotonic() - began
+            code = child.wait()
+        seconds = time.monotonic() - began
+    detail = f"exit {code}"
+    return [
+        Figure("the founding incident, to the first verdict", first, 30, "s", detail=detail),
+        Figure(
+            "the founding incident, propose to report",
+            seconds if code == 0 else None,
+            180,
+            "s",
+            detail=detail,
+        ),
+    ]
+
+
+def cells() -> list[Figure]:
+    """Measure cells against bare containers, and a large tree against a small one."""
+    from evals.bench_cells import bench
+
+    kept = replace(settings.load(), home=(OUT / "home").absolute())
+    engine = wiring.engine(kept, lambda text: print(text, file=sys.stderr, flush=True))
+    try:
+        found = bench(engine)
+    finally:
+        engine.close()
+    return [Figure(f.what, f.ratio, f.bar, "x", detail=f.detail) for f in found]
+
+
 BARS: tuple[Bar, ...] = (
-    Bar("founding", "the founding incident, propose to report", 180, "s", "bench_propose:figures"),
-    Bar("cell", "one cell against a bare docker run", 1.2, "x", "bench_cells:figures"),
+    Bar("founding", "the founding incident, propose to report", 180, "s", founding),
+    Bar("cell", "one cell against a bare docker run", 1.2, "x", cells),
     Bar("proof", "a whole proof against its cells bare", 1.15, "x", "bench_proof:figures"),
     Bar("gate", "a verdict, 40 rules, 200 kB facts, p95", 80, "ms", "bench_gate:figures"),
     Bar("log", "log append against one bare commit", 1.5, "x", "bench_log:figures"),
@@ -92,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", action="append", default=[], choices=[bar.name for bar in BARS], metavar="NAME"
     )
     chosen = parser.parse_args(arguments).only
+    end_by_closing()
     figures: list[Figure] = []
     for bar in BARS:
         if chosen and bar.name not in chosen:

@@ -21,6 +21,7 @@ from typing import Any
 
 from evals import case as cases
 from evals.case import Case, Verdict, judge
+from evals.parts import end_by_closing
 from evals.summary import OUT, Row, Summary, table
 from service.errors import PawlError
 from service.repos import Files, Refused, edits, git, patches, trees
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="one case")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds for one request")
     given = parser.parse_args(arguments)
+    end_by_closing()
     try:
         found = cases.load(given.cases, given.only)
         summary = Summary("solve", len(found), counts)
@@ -161,12 +163,25 @@ def _run(argv: list[str], timeout: float, label: str) -> tuple[int, bytes, str]:
             lines.append(line)
             say(f"{label}: {line}")
 
-    teller = threading.Thread(target=tell)
-    teller.start()
-    out = child.stdout.read() if child.stdout else b""
-    code = child.wait()
-    timer.cancel()
-    teller.join()
+    done = threading.Event()
+
+    def beat() -> None:
+        began = time.monotonic()
+        while not done.wait(30):
+            say(f"{label}: at work for {time.monotonic() - began:.0f} s")
+
+    helpers = [threading.Thread(target=tell), threading.Thread(target=beat)]
+    for helper in helpers:
+        helper.start()
+    try:
+        out = child.stdout.read() if child.stdout else b""
+        code = child.wait()
+    finally:
+        child.terminate()
+        timer.cancel()
+        done.set()
+        for helper in helpers:
+            helper.join()
     for stream in (child.stdout, child.stderr):
         if stream is not None:
             stream.close()
