@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ class Mirror:
     target: str
     flags: tuple[Word, ...]  # the words that make it delete; () for a clearing step
     unknown: str = ""  # why its world can't be set up, "" if it can
+    fillers: tuple[Step, ...] = ()  # for a clearing step: what fills the place afterwards
 
     @property
     def call(self) -> str:
@@ -77,13 +78,15 @@ def address(word: Word | str, cwd: str) -> str:
         return f"{host}:{posixpath.normpath(path) if path else ''}"
     if text.startswith("/"):
         return posixpath.normpath(text)
+    if text.startswith("$"):  # an unknown root: no folder can be put before it
+        return text
     return posixpath.normpath(posixpath.join(cwd, text)) if cwd else text
 
 
 def is_outside(where: str) -> bool:
     """Whether an address lies outside the checkout and outside temporary folders."""
     return not (where == TREE or where.startswith((TREE + "/", "/tmp/", "./"))) and (  # noqa: S108
-        where.startswith("/") or ":" in where
+        where.startswith(("/", "$")) or ":" in where
     )
 
 
@@ -171,12 +174,21 @@ def _clearing(step: Step, later: Sequence[Step]) -> Mirror | None:
             where = posixpath.dirname(where) if where.endswith("/*") else where
             if is_outside(where) and where not in ("/", "."):
                 places.append((where, _unknown([word], step)))
+    elif step.name == "find" and "-delete" in step.texts and len(step.words) > 1:
+        where = address(step.words[1], step.cwd)
+        if is_outside(where) and where != "/":
+            places = [(where, _unknown([step.words[1]], step))]
     elif step.name == "ssh":
         places = _remote_removal(step)
     for where, unknown in places:
-        for other in later:
-            if any(overlaps(where, target) for target in writes(other)) and reads(other):
-                return Mirror(step, Way.CLEAR, tuple(reads(other)), where, (), unknown)
+        fillers = tuple(
+            other
+            for other in later
+            if any(overlaps(where, target) for target in writes(other)) and reads(other)
+        )
+        if fillers:
+            found = tuple(dict.fromkeys(r for one in fillers for r in reads(one)))
+            return Mirror(step, Way.CLEAR, found, where, (), unknown, fillers)
     return None
 
 
@@ -320,8 +332,13 @@ class Chain:
     origins: tuple[str, ...]  # addresses that nothing on the way writes: where the input comes from
 
 
-def chain(trace: Trace, mirror: Mirror) -> Chain:
-    """Walk back from a mirror's sources to what writes them."""
+def chain(trace: Trace, mirror: Mirror, built: Mapping[int, str] | None = None) -> Chain:
+    """Walk back from a mirror's sources to what writes them.
+
+    `built` says of steps (by their place in the run) where they write, for tools whose words do
+    not say it.
+    """
+    extra = {id(trace.steps[i]): where for i, where in (built or {}).items()}
     places: list[str] = list(mirror.sources)
     producers: list[Step] = []
     made: set[str] = set()
@@ -331,15 +348,17 @@ def chain(trace: Trace, mirror: Mirror) -> Chain:
     for step in reversed(steps):
         if step.name in _MAKES_FOLDERS:
             continue
-        touched = [w for w in writes(step) if any(overlaps(w, p) for p in places)]
-        if not touched and not writes(step):
+        written = (*writes(step), *([extra[id(step)]] if id(step) in extra else []))
+        touched = [w for w in written if any(overlaps(w, p) for p in places)]
+        if not touched and not written:
             touched = [w for w in mentions(step) if any(overlaps(w, p) for p in places)]
             touched = [w for w in touched if w != TREE]
         if not touched or (step.captured and not step.outputs):
             continue
         producers.insert(0, step)
         made |= {p for p in places if any(overlaps(w, p) for w in touched)}
-        for where in (*reads(step), *mentions(step)):
+        spelled = [w for w in mentions(step) if re.search(r"[/.]", w.removeprefix(step.cwd + "/"))]
+        for where in (*reads(step), *spelled):
             if where not in places and where not in touched and where != TREE:
                 places.append(where)
     origins = tuple(p for p in places if p not in made)

@@ -43,8 +43,8 @@ Fields = list[list[Piece]]
 Substitute = Callable[[Node, Shell, Source], Word]
 """Runs the commands of a substitution and answers what they print, as far as it can be told."""
 
-Note = Callable[[str, "str | None", bool, Shell], None]
-"""Hears that a variable was read that nothing assigned: name, default, guarded, shell."""
+Note = Callable[[str, "str | None", bool, bool, Shell], None]
+"""Hears that a variable was read that nothing assigned: name, default, guarded, required, shell."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Expander:
         if operator and operator.group() in (":-", "-", ":=", "="):
             return self._default(node, name, operator.group(), quoted)
         if operator and operator.group() in (":?", "?"):
-            self._read(name, None, guarded=True)
+            self._read(name, None, guarded=True, required=True)
             return self._variable(name, index=index, quoted=quoted, silent=True)
         if operator and operator.group() in (":+", "+"):
             self._read(name, "", guarded=True)
@@ -328,9 +328,11 @@ class Expander:
             return Variable((literal(shell.sourced[-1] if shell.sourced else shell.zero),))
         return shell.variables.get(name)
 
-    def _read(self, name: str, default: str | None, *, guarded: bool) -> None:
+    def _read(
+        self, name: str, default: str | None, *, guarded: bool, required: bool = False
+    ) -> None:
         if self._lookup(name) is None and name not in _SPECIAL and name not in _AMBIENT:
-            self.note(name, default, guarded, self.shell)
+            self.note(name, default, guarded, required, self.shell)
 
 
 def slice_word(word: Word, start: int, end: int) -> Word:

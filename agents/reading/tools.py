@@ -60,15 +60,15 @@ PASSIVE = frozenset(("true", ":", "echo", "printf", "logger", "warn", "say", "lo
 # what a plain Debian host with the usual packages has, and what the cells have real parts for
 AT_HAND = named(
     """
-    awk base64 basename bash bc bunzip2 bzip2 cat chgrp chmod chown cksum cmp comm cp csplit
+    awk base64 basename bash bunzip2 bzip2 cat chgrp chmod chown cksum cmp comm cp csplit
     curl cut dash date dd df diff dir dirname du env expand expr factor file find flock fmt fold
     gawk git grep egrep fgrep groups gunzip gzip head hostid hostname iconv id install ionice
     join jq less ln locale logname ls make mawk md5sum mkdir mkfifo mknod mktemp more mv nice nl
-    nohup nproc numfmt od openssl paste patch perl pgrep pidof pkill pr ps python python3
+    nohup nproc numfmt od openssl paste patch perl pgrep pidof pkill pr ps python3
     readlink realpath renice rm rmdir rsync scp script sed seq sftp sh sha1sum sha224sum
     sha256sum sha384sum sha512sum shred shuf sleep sort split ssh stat stdbuf stty sudo sync tac
     tail tar tee test timeout touch tr tree true tsort tty uname uncompress unexpand uniq unlink
-    unxz unzip uptime uuidgen watch wc wget which whoami who xargs xz xzcat yes zcat zgrep zip
+    unxz unzip uptime uuidgen watch wc which whoami who xargs xz xzcat yes zcat zgrep zip
     aws ssh-keygen ssh-agent ssh-add ssh-keyscan fakeroot npm npx
     pnpm yarn crontab service systemctl sqlite3
     """
@@ -189,7 +189,9 @@ def operand_indexes(texts: Sequence[str]) -> list[int]:
     return found
 
 
-_REMOTE = re.compile(r"^(?:[^/:\s@]+@)?([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\]):(?!//)(.*)$")
+_REMOTE = re.compile(
+    r"^(?:[^/:\s@]+@)?([A-Za-z0-9$][A-Za-z0-9._${}-]*|\[[0-9a-fA-F:]+\]):(?!//)(.*)$"
+)
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://(.*)$")
 
 

@@ -557,9 +557,11 @@ class _Tracer:
                 return Word((Piece(text(node), known=False),))
             return self._substitute(node, inside, replace(ctx, source=source))
 
-        def note(name: str, default: str | None, guarded: bool, inside: Shell) -> None:
+        def note(
+            name: str, default: str | None, guarded: bool, required: bool, inside: Shell
+        ) -> None:
             if not quiet:
-                reading = Reading(name, default, inside.process.script, guarded)
+                reading = Reading(name, default, inside.process.script, guarded, required)
                 self.readings.setdefault((name, reading.script, guarded), reading)
 
         return Expander(shell, ctx.source, substitute, note)

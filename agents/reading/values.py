@@ -166,6 +166,7 @@ class Reading:
     default: str | None
     script: str  # the process that read it
     guarded: bool  # has a default, or `:?`, so that nounset does not mind
+    required: bool = False  # `:?`: the script stops without it
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ class Candidate:
     run: Trace
     env: dict[str, str]
     mirrors: tuple[Mirror, ...]  # those that publish
+    world: worlds.World | worlds.Unplayable
 
     @property
     def argv(self) -> Argv:
@@ -75,7 +76,8 @@ class Candidate:
 
     @cached_property
     def chains(self) -> tuple[Chain, ...]:
-        return tuple(effects.chain(self.run, m) for m in self.mirrors)
+        built = self.world.built if isinstance(self.world, worlds.World) else {}
+        return tuple(effects.chain(self.run, m, built) for m in self.mirrors)
 
     @cached_property
     def producers(self) -> tuple[Step, ...]:
@@ -104,7 +106,8 @@ def candidates(tree: Files, entry: Argv | None = None) -> tuple[Candidate, ...]:
         env = {**worlds.needed(run), **env}
         mirrors = tuple(m for m in effects.mirrors(run) if m.publishes)
         if mirrors:
-            found.append(Candidate(reach, run, env, mirrors))
+            world = worlds.derive(tree, run, mirrors, env)
+            found.append(Candidate(reach, run, env, mirrors, world))
     return tuple(found)
 
 
@@ -196,6 +199,10 @@ def attempts(candidate: Candidate) -> list[Attempt]:
             continue
         if fail_closed.masked(step, candidate.goal(step)):
             lost.append((step, kind, number))
+    filling = {id(s) for m in candidate.mirrors for s in m.fillers}
+    for step, kind, number in numbered:
+        if id(step) in filling and kind != "mv":  # what is emptied stays empty without it
+            found.append(_call(kind, number, "cut"))
     once = [x for x in lost if not x[0].repeats]
     loops = [(s, k, 1) for s, k, _ in lost if s.repeats]
     ranked = list(dict.fromkeys((k, n) for _, k, n in [*once, *loops]))
@@ -383,7 +390,7 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             unplayable.append(why)
             desk.discard(shown, why)
             continue
-        world = worlds.derive(tree, candidate.run, candidate.mirrors, candidate.env)
+        world = candidate.world
         if isinstance(world, worlds.Unplayable):
             unplayable.append(f"{world.call}: {world.why}")
             desk.discard(shown, f"can't be re-enacted: {world.call}: {world.why}")
@@ -403,6 +410,11 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             if not trial.control_good:
                 break  # the run itself does not work there; another fault would not help
     if not tried:
+        if not unplayable:
+            unplayable = [
+                f"{' '.join(c.argv)}: nothing that could break is known to feed the publish"
+                for c in fitting
+            ]
         return _nothing(
             tree,
             "a publish that deletes was found, but its world can't be set up",

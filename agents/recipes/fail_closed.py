@@ -480,7 +480,8 @@ def take_deletion_out(sheet: Sheet, mirrors: Iterable[Mirror]) -> tuple[Mirror, 
     stuck: list[Mirror] = []
     for mirror in mirrors:
         if mirror.way is Way.CLEAR:
-            if not _drop_statement(sheet, mirror):
+            done = _plain_removal(mirror) and _drop_statement(sheet, mirror)
+            if not done or not all(_fill_in_place(sheet, step) for step in mirror.fillers):
                 stuck.append(mirror)
             continue
         for flag in mirror.flags:
@@ -500,6 +501,52 @@ def take_deletion_out(sheet: Sheet, mirrors: Iterable[Mirror]) -> tuple[Mirror, 
             sheet.did(f"{at}: `{flag.text}` goes from `{mirror.call.split(' --')[0]}`")
             _mend_comment(sheet, place.path, content, place.start, _DELETING)
     return tuple(stuck)
+
+
+def _plain_removal(mirror: Mirror) -> bool:
+    """Whether a clearing step does nothing that a later step needs."""
+    if mirror.step.name != "ssh":
+        return True
+    parts = re.split(r"&&|;|\|\|", " ".join(mirror.step.texts[1:]).strip("'\""))
+    return all(re.search(r"\b(rm|mkdir|true)\b", part) for part in parts if part.strip())
+
+
+def _fill_in_place(sheet: Sheet, step: Step) -> bool:
+    """Where a folder was moved or copied to a name that is free no more: copy into it instead."""
+    if step.name not in ("mv", "cp"):
+        return True
+    operands = [step.words[i] for i in tools.operand_indexes(step.texts)]
+    if len(operands) != 2:
+        return step.name == "cp"
+    source = operands[0].text
+    into = operands[1].text.endswith("/") and step.name == "cp"
+    if source.endswith(("/.", "/*")) or into:
+        return True
+    place = step.words[0].place
+    if place is None or place.path not in sheet.tree:
+        return False
+    content = sheet.tree[place.path][1]
+    node = _node_at(content, place, ("command",), inside=True)
+    if node is None or node.start_byte != place.start or node.parent is None:
+        return False
+    words = [c for c in node.children if c.is_named and c.type != "command_name"]
+    plain = [w for w in words if not text(w).startswith("-")]
+    if len(plain) != 2 or node.parent.type not in ("program", "compound_statement", "do_group"):
+        return False
+    pad = indent_at(content, node.start_byte).decode()
+    old, new = text(plain[0]).rstrip("/"), text(plain[1]).rstrip("/")
+    lines = f"mkdir -p {new}\n{pad}cp -R {old}/. {new}/"
+    if not sheet.add(
+        node.start_byte,
+        node.end_byte,
+        lines.encode(),
+        place.path,
+        "the place is filled as it is, not replaced",
+    ):
+        return False
+    at = f"{place.path}:{line_of(content, node.start_byte)}"
+    sheet.did(f"{at}: `{text(node)}` becomes a copy into the place as it is")
+    return True
 
 
 def _drop_statement(sheet: Sheet, mirror: Mirror) -> bool:

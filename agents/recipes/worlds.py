@@ -79,6 +79,8 @@ class World:
     text: dict[str, str] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
+    built: dict[int, str] = field(default_factory=dict)
+    """Where steps write whose words do not say it: place in the run -> address."""
 
     def spec(self) -> dict[str, object]:
         """The `world` part of rehearsal.yaml."""
@@ -138,7 +140,9 @@ def needed(run: Trace) -> dict[str, str]:
     return {
         r.name: f"{r.name.lower().replace('_', '-')}-1"
         for r in run.readings
-        if r.default is None and r.name in used and re.fullmatch(r"[A-Z][A-Z0-9_]*", r.name)
+        if r.default is None
+        and (r.name in used or r.required)
+        and re.fullmatch(r"[A-Z][A-Z0-9_]*", r.name)
     }
 
 
@@ -160,10 +164,23 @@ def derive(
         for origin in one.origins:
             _seed(tree, run, world, origin)
     for mirror in mirrors:
-        if mirror.target.startswith("/"):
-            world.files.setdefault(mirror.target, [])
+        _target(world, mirror.target)
     unplayable = _tools(tree, run, world, mirrors, chains)
     return unplayable or world
+
+
+def _target(world: World, target: str) -> None:
+    """A published folder, and beside it what belongs to others and must stay."""
+    if target.startswith("s3://"):
+        return
+    host, _, path = target.rpartition(":") if not target.startswith("/") else ("", "", target)
+    place = world.hosts.setdefault(host, {}) if host else world.files
+    place.setdefault(path, [])
+    above = posixpath.dirname(path)
+    if above != "/" and not any(
+        f == above or f.startswith(above + "/") for f, n in place.items() if n
+    ):
+        place[above] = ["beside/theirs.txt"]
 
 
 def _call(step: Step) -> str:
@@ -262,12 +279,17 @@ def _tools(
     chains: list[Chain],
 ) -> Unplayable | None:
     producers = {id(step) for one in chains for step in one.producers}
-    for step in run.steps:
+    for number, step in enumerate(run.steps):
         name = step.words[0].text if step.words else ""
         if not step.words[0].known:
             return Unplayable(_call(step), "which program it starts is not known from the tree")
         bare = step.name
-        if bare in tools.AT_HAND or bare in tools.BUILTINS or bare in world.tools:
+        if id(step) in producers and (far := _far_away(step)):
+            return Unplayable(_call(step), far)
+        if bare in tools.AT_HAND or bare in tools.BUILTINS:
+            continue
+        if bare in world.tools:
+            _note_built(world, number, step)
             continue
         if bare in tools.INTERPRETERS and bare in ("python3", "python", "perl", "awk"):
             continue
@@ -280,7 +302,25 @@ def _tools(
         if isinstance(tool, Unplayable):
             return tool
         world.tools[bare] = tool
+        _note_built(world, number, step)
     return None
+
+
+def _note_built(world: World, number: int, step: Step) -> None:
+    """Take down where a builder writes, when it is a folder that its words do not name."""
+    tool = world.tools[step.name]
+    if tool.kind == "builder" and not tool.output.startswith("-") and step.cwd:
+        world.built[number] = posixpath.normpath(posixpath.join(step.cwd, tool.output))
+
+
+def _far_away(step: Step) -> str:
+    """Why what a producer fetches can't be played, or ""."""
+    urls = [w.text for w in step.words[1:] if re.match(r"^(https?|ftp|git)://", w.text)]
+    if step.name in ("curl", "wget") and urls:
+        return f"it fetches {urls[0]}, and nothing plays that address"
+    if step.name == "git" and {"clone", "fetch", "pull"} & set(step.texts[1:3]):
+        return "it fetches from another repository, which nothing plays"
+    return ""
 
 
 def _stand_in(
@@ -308,18 +348,19 @@ def _stand_in(
         return Tool(step.name, "converter", "last")
     for where in effects.mentions(step):
         inside = tree_path(where)
-        if inside and inside not in tree and _is_built(tree, run, where):
-            return Tool(step.name, "builder", inside)
+        fed = any(effects.overlaps(where, s) for m in mirrors for s in _feeding(run, m))
+        if inside and inside not in tree and fed and _is_built(tree, run, where):
+            return Tool(step.name, "builder", _from(step, where))
     later = _next_source(run, step, mirrors)
     if later is not None and _is_built(tree, run, later) and not _made_before(run, step, later):
-        inside = tree_path(later)
+        # of several programs that say nothing of their outputs, the last one is the builder
+        rivals = [s for s in _between(run, step, mirrors) if s.name != step.name and _silent(s)]
         verb = operands[0].text if operands else ""
-        if inside and not _INSTALLERS.match(verb):
+        more = [s for s in run.steps if s.name == step.name and s is not step]
+        if tree_path(later) and not rivals and (more or not _INSTALLERS.match(verb)):
             return Tool(step.name, "builder", _from(step, later))
-        if inside:
-            more = [s for s in run.steps if s.name == step.name and s is not step]
-            if more:
-                return Tool(step.name, "builder", _from(step, later))
+        if rivals and not step.piped and not step.outputs:
+            return Tool(step.name, "sink")
     if not producer and not step.piped and not step.outputs:
         if later is None or _made_by_others(run, step, later):
             return Tool(step.name, "sink")
@@ -351,6 +392,32 @@ def _next_source(run: Trace, step: Step, mirrors: tuple[Mirror, ...]) -> str | N
                 if source.startswith(TREE + "/"):
                     return source.rstrip("/").removesuffix("/.").removesuffix("/*")
     return None
+
+
+def _between(run: Trace, step: Step, mirrors: tuple[Mirror, ...]) -> list[Step]:
+    """The steps after one that run before the last mirror."""
+    last = {id(m.step) for m in mirrors if m.way is effects.Way.MIRROR}
+    found: list[Step] = []
+    seen = False
+    for one in run.steps:
+        if id(one) in last and seen:
+            break
+        if seen:
+            found.append(one)
+        seen = seen or one is step
+    return found
+
+
+def _silent(step: Step) -> bool:
+    """Whether a step is a program that a plain host lacks and whose words name no output."""
+    return (
+        step.name not in tools.AT_HAND
+        and step.name not in tools.BUILTINS
+        and step.words[0].known
+        and "/" not in step.words[0].text
+        and not list(effects.option_outputs(step))
+        and not step.captured
+    )
 
 
 def _is_built(tree: Files, run: Trace, where: str) -> bool:
