@@ -20,6 +20,7 @@ from policies import GateError, Level
 
 FOLDER = Path(__file__).parent / "rego"
 MANIFEST = FOLDER / "manifest.json"
+TABLE = Path(__file__).parents[1] / "docs" / "rules.md"
 ROLES = ("approver", "policy-owner", "administrator")
 
 _HEAD = re.compile(r"^(deny|ask|note) contains\b")
@@ -155,10 +156,31 @@ def manifest(rules: RuleSet) -> dict[str, Any]:
     }
 
 
+def table(rules: RuleSet) -> str:
+    """All rules as Markdown, by topic: the part of the documentation that is generated."""
+    lines = [
+        "# The rules that come with Pawl",
+        "",
+        "Generated from the METADATA of `policies/rego` by `python -m policies.rules`; don't edit.",
+        "`deny` refuses, `ask` needs the approval of the role in brackets, `note` is shown. No",
+        "setting, waiver or rule of a repository lifts a deny, or an ask that begins with `floor.`.",
+        "How a repository adds rules of its own: [own-rules.md](own-rules.md).",
+    ]
+    for module in sorted({rule.module for rule in rules.rules.values()}):
+        mine = [rule for rule in rules.rules.values() if rule.module == module]
+        lines += ["", f"## {mine[0].topic}", "", f"`policies/rego/{module}`", ""]
+        lines += ["| rule | level | what it finds | what to do |", "| --- | --- | --- | --- |"]
+        for rule in sorted(mine, key=lambda rule: rule.id):
+            level = f"{rule.level.value} ({rule.role})" if rule.role else rule.level.value
+            lines.append(f"| `{rule.id}` | {level} | {rule.title} | {rule.remedy} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """`python -m policies.rules`: write the manifest anew; its diff is for people to read."""
-    text = json.dumps(manifest(read(modules())), indent=1)
-    MANIFEST.write_text(text + "\n", encoding="utf-8")
+    """`python -m policies.rules`: write the manifest and the table anew; people read the diff."""
+    found = read(modules())
+    MANIFEST.write_text(json.dumps(manifest(found), indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(table(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

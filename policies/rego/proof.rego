@@ -107,7 +107,6 @@ deny contains {"rule": "floor.draft-not-tried", "place": "change", "why": why} i
 deny contains {"rule": "floor.cells-contradict", "place": "change", "why": why} if {
 	some cell in input.proof.cells
 	cell.side == "draft"
-	cell.kind in {"control", "declared", "check", "ratchet"}
 	cell.outcome != "held"
 	cell.count > 0
 	why := sprintf("on the draft a %s cell of %s is %s", [cell.kind, cell.rehearsal, cell.outcome])
@@ -124,7 +123,30 @@ deny contains {"rule": "floor.ratchet-left-out", "place": name, "why": why} if {
 	input.proof.present
 	some name in input.ratchet.names
 	not name in input.proof.rehearsals
+	not said_why(name)
 	why := sprintf("the proof did not run %s", [name])
+}
+
+# The proof itself says that it could not judge this rehearsal, for example since base fails it.
+said_why(name) if {
+	some text in input.proof.not_covered
+	contains(text, name)
+}
+
+# METADATA
+# title: A rehearsal of the ratchet could not be judged
+# custom:
+#   id: floor.ratchet-not-judged
+#   level: ask
+#   role: policy-owner
+#   remedy: Mend the rehearsal or retire it, in a change of its own; until then judge by reading.
+ask contains {"rule": "floor.ratchet-not-judged", "place": name, "why": why} if {
+	needs_proof
+	input.proof.present
+	some name in input.ratchet.names
+	not name in input.proof.rehearsals
+	said_why(name)
+	why := sprintf("the proof could not judge %s", [name])
 }
 
 # METADATA

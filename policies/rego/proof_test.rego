@@ -26,9 +26,9 @@ test_floor_draft_not_tried_fires if "floor.draft-not-tried" in ids([put("/proof/
 
 test_floor_draft_not_tried_silent if not "floor.draft-not-tried" in ids([put("/proof/cells/3/count", 1)])
 
-test_floor_cells_contradict_fires if "floor.cells-contradict" in ids([put("/proof/cells/5/outcome", "hit")])
+test_floor_cells_contradict_fires if "floor.cells-contradict" in ids([put("/proof/cells/4/outcome", "hit")])
 
-test_floor_cells_contradict_silent if not "floor.cells-contradict" in ids([put("/proof/cells/4/outcome", "hit")])
+test_floor_cells_contradict_silent if not "floor.cells-contradict" in ids([put("/proof/cells/0/outcome", "broken")])
 
 test_floor_ratchet_left_out_fires if "floor.ratchet-left-out" in ids([put("/ratchet/names", ["lost-stamp", "torn-page"])])
 
@@ -53,6 +53,10 @@ test_scope_idle_silent if not "scope.idle" in ids([put("/proof/idle/0", {"path":
 test_proof_nothing_carries_fires if "proof.nothing-carries" in ids([put("/proof/idle/0", {"path": "ops/rotate-ledger.sh", "header": "@@ -9 +9 @@", "words_only": true}), put("/proof/carries", 0)])
 
 test_proof_nothing_carries_silent if not "proof.nothing-carries" in ids([put("/proof/idle/0", {"path": "ops/rotate-ledger.sh", "header": "@@ -9 +9 @@", "words_only": true})])
+
+test_floor_ratchet_not_judged_fires if "floor.ratchet-not-judged" in ids([put("/ratchet/names", ["torn-page"]), put("/proof/not_covered", ["old rehearsal torn-page: base fails it"])])
+
+test_floor_ratchet_not_judged_silent if not "floor.ratchet-not-judged" in ids([put("/ratchet/names", ["torn-page"])])
 
 test_an_idle_hunk_of_a_test_is_no_finding if not "scope.idle" in ids([
 	put("/files/0/kind", "test"),

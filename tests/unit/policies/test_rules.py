@@ -22,6 +22,10 @@ def test_the_manifest_lists_exactly_the_rules_that_are_there() -> None:
     assert len(listed["rules"]) >= 40
 
 
+def test_the_table_of_rules_is_the_one_in_the_documentation() -> None:
+    assert rules.TABLE.read_text(encoding="utf-8") == rules.table(rules.own())
+
+
 def test_each_rule_has_a_test_that_fires_and_one_that_does_not() -> None:
     tests = "\n".join(rules.modules(tests=True).values())
     for id_ in rules.own().rules:
