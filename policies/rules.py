@@ -163,7 +163,7 @@ def table(rules: RuleSet) -> str:
         "",
         "Generated from the METADATA of `policies/rego` by `python -m policies.rules`; don't edit.",
         "`deny` refuses, `ask` needs the approval of the role in brackets, `note` is shown. No",
-        "setting, waiver or rule of a repository lifts a deny, or an ask that begins with `floor.`.",
+        "setting, waiver or rule of a repository lifts a deny, or an ask of a `floor.`.",
         "How a repository adds rules of its own: [own-rules.md](own-rules.md).",
     ]
     for module in sorted({rule.module for rule in rules.rules.values()}):
