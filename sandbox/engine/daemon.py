@@ -159,6 +159,8 @@ class Daemon:
                 nano_cpus=int(recipe.limits.cpus * 1e9),
                 ipc_mode="private",
                 init=True,
+                # else the engine writes the host's own name servers into the container
+                dns=["127.0.0.1"] if recipe.network == "none" else None,
                 shm_size=16 << 20,
                 ulimits=ulimits,
                 tmpfs=dict(recipe.tmpfs),
@@ -181,6 +183,7 @@ class Daemon:
                 stdin_open=recipe.stdin,
                 name=recipe.name,
                 host_config=host,
+                use_config_proxy=False,  # the client's proxies are nothing for a cell
             )
         warnings = [w for w in made.get("Warnings") or () if w]
         identity = str(made["Id"])

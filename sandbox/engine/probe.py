@@ -77,8 +77,8 @@ print(json.dumps({
 def check(output: bytes, limits: Limits) -> Mapping[str, Any]:
     """Return what the program said. Raises `SandboxError` that names every missing wall."""
     try:
-        seen: dict[str, Any] = json.loads(output.decode().strip().splitlines()[-1])
-    except (ValueError, IndexError) as error:
+        seen: dict[str, Any] = dict(json.loads(output.decode().strip().splitlines()[-1]))
+    except (ValueError, TypeError, IndexError) as error:
         raise _bad([f"the probe said nothing that can be read: {output[-300:]!r}"]) from error
     uid, _, gid = hardening.CELL_USER.partition(":")
     wrong = []
