@@ -7,8 +7,8 @@ says can only grow; a log that a signed checkpoint contradicts is not opened.
 from __future__ import annotations
 
 import fcntl
-import heapq
 import io
+import itertools
 import secrets
 import sqlite3
 import time
@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from sqlalchemy import Connection, func, select, update
 
@@ -202,18 +202,29 @@ class Store:
                 _get(connection, after)
                 find = select(_CHANGE.c.number).where(_CHANGE.c.id == after)
                 below = connection.execute(find).scalar_one()
-            # A query a stage, so that each one walks its index and stops after `limit` rows.
+            # A query a stage, so that each one walks its index and stops after `limit` numbers.
             wanted = [None] if stages is None else sorted(set(stages))
             pages = [_page(connection, stage, limit, below) for stage in wanted]
-        rows = heapq.merge(*pages, key=lambda row: -row["number"])
-        return tuple(values.change_of(row) for row, _ in zip(rows, range(limit), strict=False))
+            page = sorted(itertools.chain.from_iterable(pages), reverse=True)[:limit]
+            rows = connection.execute(
+                select(_CHANGE).where(_CHANGE.c.number.in_(page)).order_by(_CHANGE.c.number.desc())
+            ).mappings()
+            return tuple(values.change_of(row) for row in rows)
 
-    def counts(self) -> Mapping[Stage, int]:
-        """How many changes there are in each stage."""
-        counted = select(_CHANGE.c.stage, func.count()).group_by(_CHANGE.c.stage)
+    def counts(self, stages: Iterable[Stage] = Stage) -> Mapping[Stage, int]:
+        """How many changes there are in each of `stages`.
+
+        Costs as much as there are changes in them: ask for open stages where it has to be quick.
+        """
+        wanted = sorted(set(stages))
+        counted = (
+            select(_CHANGE.c.stage, func.count())
+            .where(_CHANGE.c.stage.in_([stage.value for stage in wanted]))
+            .group_by(_CHANGE.c.stage)
+        )
         with self._database.reading() as connection:
             found = {Stage(stage): number for stage, number in connection.execute(counted)}
-        return {stage: found.get(stage, 0) for stage in Stage}
+        return {stage: found.get(stage, 0) for stage in wanted}
 
     def record(
         self,
@@ -514,13 +525,14 @@ def _get(connection: Connection, change: ChangeId) -> Change:
 
 def _page(
     connection: Connection, stage: Stage | None, limit: int, below: int | None
-) -> list[Mapping[str, Any]]:
-    query = select(_CHANGE).order_by(_CHANGE.c.number.desc()).limit(limit)
+) -> Sequence[int]:
+    """The numbers of at most `limit` changes in `stage`, newest first."""
+    query = select(_CHANGE.c.number).order_by(_CHANGE.c.number.desc()).limit(limit)
     if stage is not None:
         query = query.where(_CHANGE.c.stage == stage.value)
     if below is not None:
         query = query.where(_CHANGE.c.number < below)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return connection.execute(query).scalars().all()
 
 
 def _about(change: ChangeId, judgment: Judgment) -> Judgment:
