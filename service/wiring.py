@@ -197,6 +197,8 @@ def running(
     from service.worker.inline import Inline
 
     kept = store(settings)
+    for warning in kept.warnings:
+        thread.say(f"the log: {warning}")
     cells = None
     try:
         judge = gate(settings)

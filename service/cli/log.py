@@ -72,6 +72,11 @@ def verify(
     else:
         for line in found.says:
             click.echo(line)
+        if checkpoint == home / "checkpoint":
+            click.echo(
+                "compared with the checkpoint and key beside the store: whoever can write there "
+                "can write both; keep copies elsewhere and give --checkpoint and --key"
+            )
     sys.exit(found.exit_code)
 
 

@@ -6,13 +6,11 @@ from dataclasses import replace
 
 from sandbox import Outcome, Proof, Side
 from service.app import records
-from service.changes import Change, Move, Stage, System
+from service.changes import MAX_ATTEMPTS, Change, Move, Stage, System
 from service.flow.desk import around
 from service.flow.parts import Parts
 from service.flow.plan import rehearsal_edits
 from service.ledger import Judgment, Kind
-
-TRIES = 3
 
 
 def prove(parts: Parts, change: Change) -> Change:
@@ -66,7 +64,7 @@ def prove(parts: Parts, change: Change) -> Change:
         return proven
     parts.thread.say(f"the proof does not hold: {proof.why}")
     attempts = change.attempts + 1
-    to = Stage.REHEARSED if attempts < TRIES else Stage.NOT_PROVEN
+    to = Stage.REHEARSED if change.attempts < MAX_ATTEMPTS else Stage.NOT_PROVEN
     return parts.changes.record(
         change.id,
         Move(
