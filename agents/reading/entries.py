@@ -441,7 +441,13 @@ def _documents(tree: Files) -> Iterator[Start]:
                 yield from _documented(tree, code, by, Rank.DOCUMENT)
 
 
+# what a line must hold to start something: a path, or a runner of targets and scripts
+_STARTS = re.compile(r"/|\b(make|gmake|npm|pnpm|yarn|bun|bash|sh|dash|python3?|perl|ruby|node)\b")
+
+
 def _documented(tree: Files, code: str, by: str, rank: Rank) -> Iterator[Start]:
+    if not _STARTS.search(code):
+        return
     bare = re.split(r"\s{2,}|\s#|\s*&&\s*|;|\s\|\s", re.sub(r"^\s*[$#>]\s+", "", code.strip()))
     for part in bare:
         words = part.replace("\\|", "|").split()

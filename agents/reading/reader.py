@@ -42,17 +42,18 @@ class Reach:
 
 def reaches(tree: Files, entry: Argv | None = None) -> tuple[Reach, ...]:
     """What each way to start something would run; one way a script, `entry` as it is given."""
-    found = entries.one_each(entries.starts(tree))
+    every = entries.starts(tree)
+    found = entries.one_each(every)
     if entry is not None:
-        target = target_of(tree, entry)
+        target = target_of(tree, entry, every)
         others = tuple(s for s in found if s.target != target and s.argv != entry)
         found = (entries.Start(entry, "the request", entries.Rank.CI, target), *others)
     return tuple(Reach(s, trace(tree, s.argv)) for s in found[:MAX_ENTRIES])
 
 
-def target_of(tree: Files, argv: Argv) -> str:
+def target_of(tree: Files, argv: Argv, every: Iterable[entries.Start]) -> str:
     """What a command line starts: a path of the tree, or the words themselves."""
-    for start in entries.starts(tree):
+    for start in every:
         if start.argv == argv:
             return start.target
     run = trace(tree, argv)

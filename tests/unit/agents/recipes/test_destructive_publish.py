@@ -304,6 +304,15 @@ def test_steps_joined_by_and_get_lines_of_their_own() -> None:
     assert "cp -R a/. out/\ngzip out/x\n" in after(planned(files), "go")
 
 
+def test_a_construct_that_keeps_the_publish_from_running_is_left_as_it_is() -> None:
+    files = one(
+        "set -e\nif cp -R a/. out/; then\n  rsync -r --delete out/ h.example:/srv/x/\nelse\n"
+        "  echo later\nfi\necho done\n",
+        **{"a/x": "x"},
+    )
+    assert "else\n  echo later\nfi" in after(planned(files), "go")
+
+
 def test_a_place_that_is_emptied_first_is_filled_as_it_is() -> None:
     files = one(
         "press -d new\nrm -rf /srv/www/club\nmv new /srv/www/club\n", **{".gitignore": "new\n"}
