@@ -23,6 +23,8 @@ from service.repos import RepositoryError, shown
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
+MAX_BLOB = 512 << 20
+
 Arg = str | bytes
 
 _SETTINGS = (
@@ -198,7 +200,7 @@ def missing(wanted: str) -> RepositoryError:
 def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
     """Give the contents of the blobs `ids`, in that order, one after the other.
 
-    Raises `RepositoryError` when one is missing, as in a partial clone.
+    Raises `RepositoryError` when one is missing, as in a partial clone, or larger than `MAX_BLOB`.
     """
     argv = _argv(["cat-file", "--batch"], git_dir, None)
     with tempfile.TemporaryFile() as given:
@@ -222,6 +224,12 @@ def blobs(ids: Sequence[str], *, git_dir: Path) -> Iterator[Iterator[bytes]]:
                 if len(head) != 3 or head[1] != b"blob":
                     raise missing(asked)
                 size = int(head[2])
+                if size > MAX_BLOB:
+                    raise RepositoryError(
+                        f"object {asked} has {size >> 20} MiB, at most {MAX_BLOB >> 20} are read",
+                        code="too-large",
+                        mend="Name the file in .gitignore, or keep it outside the repository.",
+                    )
                 data = out.read(size)
                 if len(data) != size or out.read(1) != b"\n":
                     raise RepositoryError(f"object {asked} is cut short", code="object-damaged")

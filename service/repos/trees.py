@@ -161,7 +161,6 @@ class _Listed:
     path: str
     mode: int
     blob: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -267,20 +266,17 @@ def _stage(store: Path, root: Path, where: Place | None) -> str:
 
 
 def _list(store: Path, treeish: str) -> list[_Listed]:
-    out = git.run(
-        ["ls-tree", "-r", "-l", "-z", "--full-tree", treeish], git_dir=store, cap=256 << 20
-    )
+    # No sizes here: git would have to open every object for them, and they are read later anyhow.
+    out = git.run(["ls-tree", "-r", "-z", "--full-tree", treeish], git_dir=store, cap=256 << 20)
     listed = []
     for item in out.out.split(b"\0"):
         if not item:
             continue
         facts, _, name = item.partition(b"\t")
-        mode, _, blob, size = facts.split()
+        mode, _, blob = facts.split()
         path = name.decode("utf-8", "surrogateescape")
         _refuse_unwritable(path)
-        if size == b"BAD":
-            raise git.missing(blob.decode())
-        listed.append(_Listed(path, int(mode, 8), blob.decode(), 0 if size == b"-" else int(size)))
+        listed.append(_Listed(path, int(mode, 8), blob.decode()))
     return listed
 
 
@@ -301,21 +297,27 @@ def _plain(listed: Iterable[_Listed]) -> list[_Listed]:
 
 def _contents(store: Path, listed: list[_Listed]) -> _Found:
     plain = _plain(listed)
-    total = sum(e.size for e in plain)
-    if len(plain) > MAX_FILES or total > MAX_BYTES:
-        raise RepositoryError(
-            f"the tree is too large: {len(plain)} files with {total >> 20} MiB"
-            f" (at most {MAX_FILES} and {MAX_BYTES >> 20} MiB)",
-            code="too-large",
-            mend="Name what does not belong to it in .gitignore.",
-        )
+    if len(plain) > MAX_FILES:
+        raise _too_large(f"{len(plain)} files, at most {MAX_FILES}")
     with git.blobs([e.blob for e in plain], git_dir=store) as contents:
         # Git knows odd modes of old times (100664); a work tree gets them as plain files.
-        files = {
-            e.path: (e.mode if e.mode in (LINK, PROGRAM) else 0o100644, data)
-            for e, data in zip(plain, contents, strict=True)
-        }
+        files: dict[str, Entry] = {}
+        total = 0
+        for entry, data in zip(plain, contents, strict=True):
+            mode = entry.mode if entry.mode in (LINK, PROGRAM) else 0o100644
+            files[entry.path] = mode, data
+            total += len(data)
+            if total > MAX_BYTES:
+                raise _too_large(f"more than {MAX_BYTES >> 20} MiB")
     return _Found(files, tuple(sorted(e.path for e in listed if e.mode == GITLINK)))
+
+
+def _too_large(why: str) -> RepositoryError:
+    return RepositoryError(
+        f"the tree is too large: {why}",
+        code="too-large",
+        mend="Name what does not belong to it in .gitignore.",
+    )
 
 
 def blob_id(data: bytes) -> str:
