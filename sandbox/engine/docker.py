@@ -6,6 +6,7 @@ Wires the parts beside it together. What a proof makes of a run is not known her
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import queue
 import threading
@@ -24,6 +25,7 @@ from sandbox.engine.keeper import Keeper, Labels
 from sandbox.engine.world import WorldServer, encoded, first_dump
 
 _LARGE_TREE = 4000  # files; from here on a tree is brought as the difference from another
+_GRACE = 600
 _RENEW_AFTER = hardening.HELPER_SECONDS / 3
 
 
@@ -95,7 +97,7 @@ class DockerEngine:
                 rig.opening -= 1
 
     def reap(self) -> int:
-        return reaper.reap(self._daemon, owner=self._owner, boot=self._boot, now=self._clock())
+        return reaper.reap(self._daemon, owner=self._owner, now=self._clock())
 
     def close(self) -> None:
         with self._lock:
@@ -111,14 +113,19 @@ class DockerEngine:
             rig.close()
             self._rig = rig = None
         if rig is None:
-            labels = Labels(
-                self._owner, self._boot, int(self._clock() + hardening.HELPER_SECONDS + 600)
-            )
+            now, number = int(self._clock()), next(self._rigs)
+            expires = now + hardening.HELPER_SECONDS + _GRACE
+            labels = Labels(self._owner, f"{self._boot}.{number}", now, expires)
             # a new name each time: mounts of the last one may not be free yet
-            name = f"pawl-{self._boot[:12]}-{next(self._rigs)}"
+            name = f"pawl-{_short(self._boot)}-{number}"
             rig = _Rig(self._daemon, self._image, labels, name, self._slots, self._cpus)
             self._rig = rig
         return rig
+
+
+def _short(boot: str) -> str:
+    """A boot's name as part of a container's name."""
+    return hashlib.sha256(boot.encode()).hexdigest()[:10]
 
 
 class _Rig:

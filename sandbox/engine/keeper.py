@@ -38,13 +38,15 @@ class Labels:
     """Whose a container or volume is and how long it may live."""
 
     owner: str
-    boot: str
-    expires: int  # seconds since the epoch
+    boot: str  # of this process and this rig: what has one keeper lives and dies together
+    made: int  # seconds since the epoch
+    expires: int
 
     def of(self, kind: str) -> Mapping[str, str]:
         return {
             "pawl.owner": self.owner,
             "pawl.boot": self.boot,
+            "pawl.made": str(self.made),
             "pawl.expires": str(self.expires),
             "pawl.kind": kind,
         }

@@ -1,7 +1,7 @@
 """Removes what earlier starts of Pawl left on the engine: containers first, then volumes.
 
 By labels only; a boot counts as alive while its keeper runs, since a keeper ends with the process
-that started it. Nothing without Pawl's labels is ever touched.
+that started it, and while it is just being set up. Nothing without Pawl's labels is ever touched.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from contextlib import suppress
 
 from sandbox.engine.daemon import Daemon, EngineRefused
 
+SET_UP_SECONDS = 60  # from the first volume to a keeper that runs
 _ORDER = ("cell", "world", "keeper")
 
 
-def reap(daemon: Daemon, *, owner: str, boot: str, now: float) -> int:
+def reap(daemon: Daemon, *, owner: str, now: float) -> int:
     """Remove what is left of dead boots of `owner`, and of anybody what has expired.
 
-    `boot` is this process's own and is spared. Answers how many things went; what the engine can't
-    remove yet stays for the next time. Raises `EngineDown`.
+    `now` is in seconds since the epoch. Answers how many things went; what the engine can't remove
+    yet stays for the next time. Raises `EngineDown`.
     """
     found = daemon.containers("pawl.owner")
     alive = {
         labels["pawl.boot"]
         for _, labels, runs in found
         if runs and labels.get("pawl.kind") == "keeper"
-    } | {boot}
+    }
 
     def over(labels: dict[str, str]) -> bool:
-        if labels.get("pawl.boot") == boot:
-            return False
         expired = float(labels.get("pawl.expires", "0") or 0) < now
+        young = float(labels.get("pawl.made", "0") or 0) > now - SET_UP_SECONDS
         mine = labels.get("pawl.owner") == owner
-        return expired or (mine and labels.get("pawl.boot", "") not in alive)
+        dead = labels.get("pawl.boot", "") not in alive
+        return expired or (mine and dead and not young)
 
     gone = 0
     dead = [(i, dict(labels)) for i, labels, _ in found if over(dict(labels))]

@@ -30,6 +30,13 @@ def raw() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    client = Daemon(DEFAULT_URL)
+    yield client
+    client.close()
+
+
+@pytest.fixture
 def own() -> Iterator[Engine]:
     engine = open_engine(OWNER, f"l{time.time_ns()}", slots=1)
     yield engine
@@ -37,7 +44,7 @@ def own() -> Iterator[Engine]:
 
 
 def of_boot(raw: docker.DockerClient, boot: str) -> list[str]:
-    label: dict[str, str | list[str] | bool] = {"label": f"pawl.boot={boot}"}
+    label: dict[str, str | list[str] | bool] = {"label": f"pawl.boot={boot}.1"}
     names = [c.name or "" for c in raw.containers.list(all=True, filters=label)]
     return names + [v.name for v in raw.volumes.list(filters=label)]
 
@@ -87,7 +94,7 @@ def test_closing_leaves_nothing(raw: docker.DockerClient) -> None:
 
 
 def test_what_a_killed_process_left_is_reaped_and_nothing_else(
-    own: Engine, raw: docker.DockerClient
+    own: Engine, raw: docker.DockerClient, daemon: Daemon
 ) -> None:
     boot = f"l{time.time_ns()}"
     program = f"""
@@ -106,22 +113,19 @@ ground.run(Run(("bash", "-c", "echo up; sleep 300")), dies)
     left = of_boot(raw, boot)
     assert any(name.endswith("-c2") for name in left)  # the cell that went on (the first probed)
     end = time.monotonic() + 30
+    # its keeper ends by itself, since its line to the process is gone
     while of_boot(raw, boot) and time.monotonic() < end:
-        own.reap()  # its keeper ends by itself, since its line to the process is gone
+        reap(daemon, owner=OWNER, now=time.time() + 100)
         time.sleep(0.2)
     assert of_boot(raw, boot) == []
     assert ground.run(Run(("echo", "here"))).output == b"here\n"
     ground.close()
 
 
-def test_only_what_is_over_is_reaped(own: Engine, raw: docker.DockerClient) -> None:
+def test_only_what_is_over_is_reaped(own: Engine, daemon: Daemon) -> None:
     ground = own.open({}, World())
-    daemon = Daemon(DEFAULT_URL)
-    try:
-        reap(daemon, owner="somebody-else", boot="x", now=time.time())
-        reap(daemon, owner=OWNER, boot="x", now=time.time())  # its keeper runs: it is alive
-    finally:
-        daemon.close()
+    reap(daemon, owner="somebody-else", now=time.time() + 100)
+    reap(daemon, owner=OWNER, now=time.time() + 100)  # its keeper runs: it is alive
     assert ground.run(Run(("echo", "here"))).output == b"here\n"
     ground.close()
 

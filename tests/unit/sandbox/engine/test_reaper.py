@@ -15,9 +15,10 @@ NOW = 1000.0
 
 
 def labels(
-    kind: str, *, owner: str = "me", boot: str = "old", expires: int = 2000
+    kind: str, *, owner: str = "me", boot: str = "old", made: int = 1, expires: int = 2000
 ) -> dict[str, str]:
     return {
+        "pawl.made": str(made),
         "pawl.kind": kind,
         "pawl.owner": owner,
         "pawl.boot": boot,
@@ -48,7 +49,7 @@ class Shelf:
 
 
 def swept(shelf: Shelf) -> list[str]:
-    count = reap(cast(Daemon, shelf), owner="me", boot="now", now=NOW)
+    count = reap(cast(Daemon, shelf), owner="me", now=NOW)
     assert count == len(shelf.removed)
     return shelf.removed
 
@@ -68,7 +69,7 @@ def test_containers_go_before_volumes_and_overlays_before_what_they_stand_on() -
 @pytest.mark.parametrize(
     ("there", "running"),
     [
-        pytest.param(labels("cell", boot="now", expires=1), True, id="this very boot"),
+        pytest.param(labels("cell", made=990), True, id="what is just being set up"),
         pytest.param(labels("keeper"), True, id="a boot whose keeper runs"),
         pytest.param(labels("cell", owner="other"), True, id="somebody else's"),
         pytest.param({"name": "no label of ours"}, True, id="nothing of ours"),
