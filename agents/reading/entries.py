@@ -490,6 +490,8 @@ def _files(tree: Files) -> Iterator[Start]:
             for value in _first_arguments(tree, content):
                 yield Start((lead, value), f"people {path} (its settings)", Rank.FILE, path)
             yield Start((lead,), f"people {path}", Rank.FILE, path)
+        elif (shell := shebang(content)) is not None:  # a shell script that lacks its x bit
+            yield Start((shell.dialect, path), f"people {path}", Rank.FILE, path)
     folders = {posixpath.dirname(p) for p in tree if posixpath.basename(p) in makefiles.NAMES}
     for folder in sorted(folders):
         found = makefiles.find(tree, folder)

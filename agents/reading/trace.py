@@ -719,11 +719,29 @@ class _Tracer:
             if child.type == "variable_assignment":
                 # `local x=$(a)` hides the status of a, as `export` does
                 self._assign(child, shell, ctx, export=export, declared=True)
+            elif child.type == "command_substitution" and export:
+                self._exported_file(child, shell, ctx)
             elif child.type == "variable_name":
                 if export:
                     shell.export(text(child))
                 elif keyword in ("local", "declare", "typeset"):
                     shell.variables.setdefault(text(child), Variable((literal(""),)))
+
+    def _exported_file(self, node: Node, shell: Shell, ctx: _Context) -> None:
+        """`export $(grep -v '^#' .env | xargs)`: the settings of that file."""
+        self._substitute(node, shell, ctx)
+        for word in walk(node):
+            if word.type in ("word", "string", "raw_string", "concatenation"):
+                path = self._expander(shell, ctx, quiet=True).word(word)
+                if not path.known or "=" in path.text or path.text.startswith("-"):
+                    continue
+                where = tree_path(shell.absolute(path.text)) if shell.cwd else None
+                if where is not None and self._is_settings(where):
+                    before = "allexport" in shell.options
+                    shell.options.add("allexport")
+                    self._run_in(where, [], ctx.source.of(node), shell, ctx)
+                    if not before:
+                        shell.options.discard("allexport")
 
     # --- commands --------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from agents.reading import effects, entries, tools
 from agents.reading.effects import Chain, Mirror, Way
 from agents.reading.reader import Reach, ci_traces, reaches, suspects
 from agents.reading.trace import trace
-from agents.reading.values import Step, Trace, tree_path
+from agents.reading.values import TREE, Step, Trace, tree_path
 from agents.recipes import fail_closed, worlds
 from agents.recipes.fail_closed import Run, Sheet
 
@@ -52,7 +52,8 @@ _LOSING = tools.named(
     """
     deleted deletes delete deleting removed removes remove gone missing vanished lost lose wiped
     wipe empty emptied disappeared disappear 404 half partial incomplete broken truncated erased
-    restore restored overwritten purged away
+    restore restored overwritten purged away wipes cleared dropped destroyed vanish disappears
+    blank deletion
     """
 )
 
@@ -135,11 +136,8 @@ def relevance(request: str, candidate: Candidate) -> int:
     score += 2 * bool({n for n in names if len(n) > 3} & words)
     publishing = len(_PUBLISHING & words)
     losing = len(_LOSING & words)
-    return (
-        score + 2 * publishing + 2 * losing
-        if (publishing or score) and (losing or score >= 3)
-        else 0
-    )
+    fits = (publishing and losing) or publishing > 1 or score > 1
+    return score + 2 * publishing + 2 * losing if fits else 0
 
 
 def _order(request: str, entry: Argv | None, candidate: Candidate) -> tuple[int, int, int]:
@@ -274,6 +272,8 @@ def document(
     cold = any(
         inside and worlds.ignored(tree, inside.rstrip("/")) for inside in map(tree_path, fed)
     )
+    # settings that stand in for an ignored file of the checkout must outlast the clearing
+    cold = cold and not any(a.startswith(TREE + "/") for a in world.text)
     parts: dict[str, object] = {
         "schema": "rehearsal/v1",
         "story": story(candidate, attempt),

@@ -156,7 +156,7 @@ def derive(
             return Unplayable(_call(mirror.step), mirror.unknown)
     chains = [effects.chain(run, mirror) for mirror in mirrors]
     for outside, example in run.outside:
-        if tree_path(outside) is None and example is not None:
+        if example is not None:
             world.text[outside] = tree[example][1].decode("utf-8", "replace")
     for step in run.steps:
         _places(world, step)

@@ -162,6 +162,16 @@ def test_a_settings_file_outside_the_tree_is_read_from_its_example() -> None:
     assert found.outside == (("/etc/ferry.conf", "etc/ferry.conf.example"),)
 
 
+def test_settings_exported_from_a_file_by_a_substitution_are_known() -> None:
+    files = {
+        "go": "#!/bin/bash\nexport $(grep -v '^#' quay.env | xargs)\nput \"$DEST\"\n",
+        "quay.env": "# where\nDEST=pier.example:/srv\n",
+    }
+    found = run(files, "./go")
+    assert step(found, "put").texts == ("put", "pier.example:/srv")
+    assert [s.file for s in found.settings] == ["quay.env"]
+
+
 def test_a_variable_that_nothing_assigns_is_told() -> None:
     found = run({"go": '#!/bin/sh\nput "$WHERE" "${HOW:-fast}" "${WHO:?}"\n'}, "./go")
     told = {r.name: (r.default, r.guarded, r.required) for r in found.readings}
