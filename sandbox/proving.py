@@ -46,6 +46,9 @@ from sandbox.stage import apply
 T = TypeVar("T")
 
 
+CellOf = tuple[Pair, CellKind, Fault]
+
+
 @dataclass
 class Told:
     """What people must be told beside the cells."""
@@ -78,8 +81,10 @@ class Tried:
 
     @property
     def fine(self) -> tuple[object, ...]:
-        """What it is like, kind by kind."""
-        return (*self.neighbour.group, self.goes_on)
+        """What it is like, kind by kind and file by file."""
+        fault = self.neighbour.fault
+        value = fault.value if isinstance(fault, InputFault) else ""
+        return (*self.neighbour.group, value, self.goes_on)
 
     @property
     def coarse(self) -> tuple[object, ...]:
@@ -87,7 +92,7 @@ class Tried:
         fault = self.neighbour.fault
         if isinstance(fault, CallFault):
             return (self.neighbour.kind.value, fault.command, self.goes_on)
-        return self.fine
+        return (*self.neighbour.group, self.goes_on)
 
 
 class Proving:
@@ -394,7 +399,8 @@ class Proving:
         """What else can go wrong at one entry point, each once, bounded and spread."""
         base, draft = pair.base, pair.draft
         found = [*neighbours.at_calls(base.calls), *neighbours.at_calls(draft.calls)]
-        found += neighbours.at_sources(base.before, self._sources(pair))
+        new = frozenset(self._rehearsal.stimulus.add)
+        found += neighbours.at_sources(base.before, self._sources(pair), new)
         others = [other.base.entry for other in pairs if other is not pair]
         for place, value, feeds in settings_of(self._around, self._rehearsal, base.entry)[
             : self._limits.settings
@@ -492,26 +498,35 @@ class Proving:
         found = hunks.hunks(self._base, self._draft)
         if not found:
             return ()
-        trial = Shrinking(
-            self._session, self._base, self._draft, found, pairs[0], self._shrink_cells(pairs[0])
-        )
+        cells = self._shrink_cells(pairs[0])
+        few_cells = cells[: len(self._rehearsal.faults) + self._limits.shrink_cells]
         until = self._clock() + self._limits.shrink_seconds
 
-        def one(left_out: frozenset[int]) -> Without:
-            return Without.UNKNOWN if self._clock() > until else trial.without(left_out)
+        def trial_of(cells: Sequence[CellOf]) -> Callable[[frozenset[int]], Without]:
+            trial = Shrinking(self._session, self._base, self._draft, found, pairs, cells)
+
+            def one(left_out: frozenset[int]) -> Without:
+                return Without.UNKNOWN if self._clock() > until else trial.without(left_out)
+
+            return one
 
         idle = [i for i, hunk in enumerate(found) if hunk.is_words]
-        answer = shrink(len(found), [idle], one)
+        confirm = trial_of(cells) if len(cells) > len(few_cells) else None
+        answer = shrink(len(found), [idle], trial_of(few_cells), confirm)
         return tuple(
             HunkRole(hunk.path, hunk.header, *_ROLES[answer.parts[i]])
             for i, hunk in enumerate(found)
         )
 
-    def _shrink_cells(self, pair: Pair) -> list[tuple[Pair, CellKind, Fault]]:
+    def _shrink_cells(self, pair: Pair) -> list[CellOf]:
+        """The declared faults, then every class that was decisive: the sharpest first."""
         turns = _in_turns(self._decisive, lambda one: one.coarse)
-        decisive = [(one.pair, one.neighbour.kind, one.neighbour.fault) for one in turns]
+        seen: dict[tuple[object, ...], CellOf] = {}
+        for one in turns:
+            key = (id(one.pair), *one.coarse)
+            seen.setdefault(key, (one.pair, one.neighbour.kind, one.neighbour.fault))
         declared = [(pair, CellKind.DECLARED, fault) for fault in self._rehearsal.faults]
-        return [*declared, *decisive[: self._limits.shrink_cells]]
+        return [*declared, *seen.values()]
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -583,21 +598,21 @@ class Shrinking:
         base: Files,
         draft: Files,
         found: tuple[hunks.Hunk, ...],
-        first: Pair,
-        cells: Sequence[tuple[Pair, CellKind, Fault]],
+        pairs: Sequence[Pair],
+        cells: Sequence[CellOf],
     ) -> None:
         self._session = session
         self._base = base
         self._draft = draft
         self._found = found
         self._cells = cells
-        self._pairs = {id(pair): pair for pair, _, _ in cells} or {id(first): first}
+        self._pairs = pairs  # control at every entry point: none may stop working
 
     def without(self, left_out: frozenset[int]) -> Without:
         """What happens without the hunks numbered `left_out`."""
         session = self._session
         tree = hunks.without(self._base, self._draft, self._found, left_out)
-        whole = list(self._pairs.values())
+        whole = self._pairs
         opened = session.together(
             [
                 calling(

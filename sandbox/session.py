@@ -60,7 +60,7 @@ class Limits:
     settings: int = 8
     sources: int = 3
     frozen: int = 12
-    shrink_cells: int = 8
+    shrink_cells: int = 4  # in each trial; all decisive classes once, at the end
     shrink_seconds: float = 45.0
     cell_seconds: float = 60.0
 

@@ -210,9 +210,15 @@ def pick(numbers: Sequence[int]) -> tuple[int, ...]:
 
 
 def at_sources(
-    state: State, sources: Iterable[str], most_folders: int = 4
+    state: State,
+    sources: Iterable[str],
+    new: Set[str] = frozenset(),
+    most_folders: int = 4,
 ) -> tuple[Neighbour, ...]:
-    """Wrong sources: empty, half, and minus one file: first, middle and last of each folder."""
+    """Wrong sources: empty, half, and minus one file: first, middle and last of each folder.
+
+    What is `new` there has not gone anywhere yet, so that nothing can be lost by its lack.
+    """
     found: list[Neighbour] = []
     for source in sources:
         names = listing(state, source)
@@ -220,7 +226,8 @@ def at_sources(
             continue
         folders: dict[str, list[int]] = {}
         for number, address in enumerate(names, 1):
-            folders.setdefault(posixpath.dirname(address), []).append(number)
+            if address not in new:
+                folders.setdefault(posixpath.dirname(address), []).append(number)
         minus = [
             number for numbers in list(folders.values())[:most_folders] for number in pick(numbers)
         ]

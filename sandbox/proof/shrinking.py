@@ -36,14 +36,17 @@ def shrink(
     count: int,
     together: Sequence[Sequence[int]],
     trial: Callable[[frozenset[int]], Without],
+    confirm: Callable[[frozenset[int]], Without] | None = None,
 ) -> Shrunk:
     """Find one sufficient set of `count` hunks.
 
     `trial(left_out)` says what happens without those hunks. `together` are groups that are first
     left out at once (docs, say); where that is not fine, their hunks are tried one by one. At least
-    one hunk always stays: without any of them the draft is base, which is known to hit.
+    one hunk always stays: without any of them the draft is base, which is known to hit. `confirm`
+    is a sharper and dearer trial: what stays must pass it, else hunks come back, the last first.
     """
     out: frozenset[int] = frozenset()
+    dropped: list[int] = []
     parts: dict[int, Without] = {}
     for group in together:
         whole = frozenset(group)
@@ -51,6 +54,7 @@ def shrink(
             continue
         if trial(out | whole) is Without.FINE:
             out |= whole
+            dropped += sorted(whole)
             parts |= dict.fromkeys(whole, Without.FINE)
     for number in range(count):
         if number in parts:
@@ -62,4 +66,12 @@ def shrink(
         parts[number] = answer
         if answer is Without.FINE:
             out |= {number}
+            dropped.append(number)
+    if confirm is not None:
+        for number in reversed(dropped):
+            answer = confirm(out)
+            if answer is Without.FINE:
+                break
+            out -= {number}
+            parts[number] = answer
     return Shrunk(dict(sorted(parts.items())))

@@ -86,6 +86,22 @@ def test_defence_in_depth_is_not_called_idle_twice() -> None:
     assert found.parts == {0: Without.FINE, 1: Without.HIT, 2: Without.FINE}
 
 
+@given(st.integers(1, 7), st.data())
+def test_what_stays_passes_the_sharper_trial(count: int, data: st.DataObject) -> None:
+    numbers = st.frozensets(st.integers(0, count - 1))
+    needed_here, needed_there = data.draw(numbers), data.draw(numbers)
+
+    def trial(left_out: frozenset[int]) -> Without:
+        return Without.HIT if left_out & needed_here else Without.FINE
+
+    def confirm(left_out: frozenset[int]) -> Without:
+        return Without.HIT if left_out & (needed_here | needed_there) else Without.FINE
+
+    found = shrink(count, [], trial, confirm)
+    assert found.sufficient
+    assert found.sufficient >= needed_here | needed_there
+
+
 def test_an_untried_hunk_stays() -> None:
     assert shrink(2, [], lambda _: Without.UNKNOWN).sufficient == {0, 1}
 

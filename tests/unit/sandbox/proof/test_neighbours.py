@@ -101,6 +101,12 @@ def test_a_source_loses_all_half_and_one_file_of_each_folder() -> None:
     assert values == ["half", "empty", "minus:1", "minus:2", "minus:3", "minus:5", "minus:6"]
 
 
+def test_what_is_new_in_a_source_is_not_left_out_of_it() -> None:
+    found = [n.fault for n in at_sources(STATE, ["oven:/srv"], frozenset({"oven:/srv/a.txt"}))]
+    values = [f.value for f in found if isinstance(f, InputFault)]
+    assert values == ["half", "empty", "minus:2", "minus:3", "minus:5", "minus:6"]
+
+
 def test_a_source_that_is_empty_has_no_neighbours() -> None:
     assert at_sources(STATE, ["oven:/nothing"]) == ()
 
