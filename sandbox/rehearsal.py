@@ -19,6 +19,7 @@ import yaml
 
 from sandbox import Argv, BadRehearsal, Files, worlds
 from sandbox.engine import World
+from sandbox.proof.states import is_system
 
 SCHEMA = "rehearsal/v1"
 FILE = "rehearsal.yaml"
@@ -27,7 +28,6 @@ MAX_REPEATS = 10
 DOES = ("fail", "cut", "short", "noop", "kill", "slow", "hang", "play")
 WATCHES = ("object-storage", "hosts", "files")
 _LATER = ("good-copies", "as-if-one-at-a-time", "recovers")
-_SYSTEM = re.compile(r"^/(usr|bin|sbin|lib\w*|proc|sys|dev)(/|$)")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _HOST = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,62}$")
@@ -430,7 +430,7 @@ def _absolute(item: object, where: str, local: bool = False) -> str:
             f"{where} names {text!r}, no absolute path", "write /a/path, HOST:/a/path or s3://b/key"
         )
     normal = posixpath.normpath(text).replace("//", "/")
-    if local and _SYSTEM.match(normal):
+    if local and is_system(normal):
         raise _bad(f"{where} names {text!r}, a system folder", "only the world can be filled")
     return normal
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sandbox import Argv, CellKind, worlds
 from sandbox.engine import Call, State
-from sandbox.proof.states import is_log, kind, listing
+from sandbox.proof.states import is_log, is_system, kind, listing
 from sandbox.rehearsal import CallFault, Fault, InputFault, LimitFault
 
 FILE_LIMIT = 1024  # bytes: below what most seeded files have
@@ -282,13 +282,13 @@ def bait(values: Iterable[str], state: State, most: int = 6) -> dict[str, bytes]
         names = [address[len(right) + 1 :] for address in listing(state, right)]
         names = sorted(names, key=lambda name: (name.count("/"), name))[:most]
         parent = posixpath.dirname(right) or "/"
-        for folder in dict.fromkeys((parent, posixpath.dirname(parent), FOREIGN)):
+        for folder in dict.fromkeys((parent, posixpath.dirname(parent), FOREIGN, "/")):
             top = folder.rstrip("/")
             for name in (*names, "keep/letter.txt", "photo.jpg"):
                 if not top and "/" not in name:
                     continue  # a file right below / has no place of its own
                 address = f"{top}/{name}"
-                if address not in state:
+                if address not in state and not is_system(address):
                     found[address] = f"somebody else's {name}\n".encode()
     return found
 

@@ -14,6 +14,7 @@ from sandbox.engine import State, WorldContent
 TREE = "/repo/"
 # Scratch places and records of what happened: nobody's data, so never "lost" by a run.
 _SCRATCH = ("/tmp/", "/run/", "/var/tmp/", "/dev/", "/proc/")  # noqa: S108 - addresses of a cell
+_SYSTEM = re.compile(r"^/(usr|bin|sbin|lib\w*|proc|sys|dev)(/|$)")
 _LOG = re.compile(r"(^/var/log/|\.log$|\.log\.\d+$)")
 
 
@@ -26,6 +27,11 @@ def kind(address: str) -> str:
     if not address.startswith("/"):
         return "hosts"
     return "tree" if address.startswith(TREE) else "files"
+
+
+def is_system(address: str) -> bool:
+    """Whether a path belongs to the system: read-only in every cell, never part of the world."""
+    return bool(_SYSTEM.match(address))
 
 
 def is_log(address: str) -> bool:

@@ -136,6 +136,8 @@ def test_bait_lies_below_every_wrong_folder_and_never_over_what_is_there() -> No
     assert f"{FOREIGN}/tins/a.tin" in found
     assert "/srv/tins/a.tin" in found
     assert "/srv/bakery/tins/a.tin" not in found
+    assert "/tins/a.tin" in found
+    assert not any(a.startswith("/bin") for a in bait(["/srv/x"], {"/srv/x/bin/oven": "1"}))
 
 
 def test_a_fault_waits_where_the_record_never_comes() -> None:
