@@ -281,7 +281,9 @@ def document(
         "entry": list(candidate.argv),
         "world": world.spec(),
         "prime": ["entry"],
-        "stimulus": worlds.stimulus(tree, candidate.run, world, candidate.chains),
+        "stimulus": worlds.stimulus(
+            tree, candidate.run, world, candidate.mirrors, candidate.chains
+        ),
         "workspace": "cold" if cold else "warm",
         "faults": [attempt.fault],
         "invariants": [{"old-or-new": _watch(candidate.mirrors)}],

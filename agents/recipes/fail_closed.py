@@ -546,6 +546,7 @@ def _fill_in_place(sheet: Sheet, step: Step) -> bool:
         return False
     at = f"{place.path}:{line_of(content, node.start_byte)}"
     sheet.did(f"{at}: `{text(node)}` becomes a copy into the place as it is")
+    sheet.leave(f"{at}: a copy that stops midway leaves the file that it was at half written.")
     return True
 
 

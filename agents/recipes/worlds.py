@@ -19,6 +19,7 @@ from agents.reading.syntax import MAX_BYTES, looks_like_shell
 from agents.reading.values import TREE, Step, Trace, line_of, tree_path
 
 MAX_NAMES = 10
+FRONT_PAGE = "index.html"  # every builder stand-in makes one
 _NAME = re.compile(
     r"(?<![\w./:@-])((?:[\w-]+/)*[\w][\w.-]*\.([A-Za-z][A-Za-z0-9]{1,4}))(?![\w/@-])"
 )
@@ -479,9 +480,13 @@ def ignored(tree: Files, path: str) -> bool:
 
 
 def stimulus(
-    tree: Files, run: Trace, world: World, chains: Iterable[Chain]
+    tree: Files, run: Trace, world: World, mirrors: Iterable[Mirror], chains: Iterable[Chain]
 ) -> dict[str, list[str]]:
-    """New input: one changed and one new source file."""
+    """New input, so that old and new differ: one changed and one new source file.
+
+    Where nothing but a stand-in makes what is published, a live page that somebody changed by hand.
+    """
+    chains = list(chains)
     for one in chains:
         for origin in one.origins:
             host, _, path = (
@@ -510,6 +515,22 @@ def stimulus(
                         "change": [f"{TREE}/{below[0]}"],
                         "add": [f"{TREE}/{inside}/newest{kind}"],
                     }
+    return _changed_by_hand(run, world, mirrors)
+
+
+def _changed_by_hand(run: Trace, world: World, mirrors: Iterable[Mirror]) -> dict[str, list[str]]:
+    for number, step in enumerate(run.steps):
+        tool = world.tools.get(step.name)
+        if tool is None or tool.kind != "builder":
+            continue
+        outputs = [w for o, w in effects.option_outputs(step) if o.split("=")[0] == tool.output]
+        for where in [*outputs, *([world.built[number]] if number in world.built else [])]:
+            for mirror in mirrors:
+                for source in (s.rstrip("/*").removesuffix("/.") for s in mirror.sources):
+                    if effects.overlaps(where, source):
+                        inner = posixpath.relpath(where, source)
+                        below = "" if inner.startswith(".") else f"{inner}/"
+                        return {"change": [f"{mirror.target.rstrip('/')}/{below}{FRONT_PAGE}"]}
     return {}
 
 

@@ -104,6 +104,16 @@ def test_a_bucket_that_only_the_environment_names_is_made_up() -> None:
     assert world["object-storage"] == {"buckets": ["site-bucket"]}
 
 
+def test_where_only_a_stand_in_makes_the_pages_a_live_one_was_changed_by_hand() -> None:
+    files = one(
+        "npm run pages\nrsync -r --delete public/ shop.example:/srv/www/\n",
+        **{"package.json": '{"scripts": {"pages": "press; true"}}', ".gitignore": "public\n"},
+    )
+    found = document(rehearsed(files)[0])
+    assert found["stimulus"] == {"change": ["shop.example:/srv/www/index.html"]}
+    assert found["faults"] == [{"command": "press", "call": 1, "does": "cut", "exit": 1}]
+
+
 def test_the_next_fault_is_tried_when_the_first_does_not_hit_and_the_reason_is_kept() -> None:
     files, request = load("wrapper-feeds")
     rehearsal, desk = rehearsed(files, request, False, False, True)
