@@ -29,6 +29,7 @@ from sandbox.engine.world import WorldServer, encoded
 from sandbox.faults.commands import PASSED_BY
 
 _TIDY_BEHIND = 2
+_KINDS = frozenset({"fail", "cut", "short", "noop", "kill", "slow", "hang", "play"})
 _NO_OUTPUT = Heard(Stop.END, b"", False)
 
 
@@ -94,10 +95,17 @@ _numbers = itertools.count(1)
 def run_cell(
     slot: Slot, start: Start, run: Run, on_line: Callable[[bytes], None] | None, *, adopt: bool
 ) -> Left:
-    """Run in a fresh view. With `adopt`, if the run can be judged, the view becomes the ground."""
+    """Run in a fresh view. With `adopt`, if the run can be judged, the view becomes the ground.
+
+    Raises `SandboxError` only for a run that makes no sense, never for what became of it.
+    """
+    command = _command(run)
+    for fault in run.faults:
+        if fault.does not in _KINDS or not fault.command.strip() or fault.call < 1:
+            raise SandboxError(f"a fault that can't be: {fault}", code="bad-run")
     began = time.monotonic()
     try:
-        return _Cell(slot, start, run).go(on_line, adopt, began)
+        return _Cell(slot, start, run, command).go(on_line, adopt, began)
     except SandboxError as error:
         return Left(
             Ran(
@@ -113,8 +121,8 @@ def run_cell(
 
 
 class _Cell:
-    def __init__(self, slot: Slot, start: Start, run: Run) -> None:
-        self._slot, self._start, self._run = slot, start, run
+    def __init__(self, slot: Slot, start: Start, run: Run, command: Sequence[str]) -> None:
+        self._slot, self._start, self._run, self._command = slot, start, run, command
         self._name = f"c{next(_numbers)}"
         self._container = ""
         self._volumes: list[str] = []
@@ -214,7 +222,7 @@ class _Cell:
         self._container = daemon.create(
             Recipe(
                 image=slot.image,
-                command=_command(run),
+                command=self._command,
                 user=hardening.CELL_USER,
                 limits=hardening.cell_limits(slot.cpus),
                 labels=slot.labels.of("cell"),

@@ -41,6 +41,7 @@ _WHEEL_PLATFORMS = {
 }
 _REGISTRY_SECONDS = 5
 _BUILD_SECONDS = 600
+_KEPT = {"pawl-sandbox": 6, "pawl-base": 2, "pawl-system": 2}
 
 
 def image_tag() -> str:
@@ -277,6 +278,18 @@ def _build_cell_image(
     arguments = {"BASE": base, "SYSTEM": base if shim else _SYSTEM}
     _build(client, context, "Dockerfile", tag, arguments, "none" if shim else "default")
     client.images.prune({"dangling": True, "label": "pawl.image=stage"})
+    for name, kept in _KEPT.items():
+        _forget_old(client, name, kept)
+
+
+def _forget_old(client: docker.DockerClient, name: str, kept: int) -> None:
+    """Remove all but the newest images of a name; one that a container uses stays."""
+    found = client.images.list(name)
+    for image in sorted(found, key=lambda one: str(one.attrs["Created"]))[:-kept]:
+        for tag in image.tags:
+            if tag.startswith(name + ":"):
+                with contextlib.suppress(docker.errors.APIError):
+                    client.images.remove(tag)
 
 
 def _compile_shim() -> bytes | None:

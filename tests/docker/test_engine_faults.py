@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from sandbox import SandboxError
 from sandbox.engine import Ended, Fault, Ran, Run, World
 from tests.docker.conftest import Open
 
@@ -203,3 +204,24 @@ def test_signals_reach_a_command_that_is_watched(opened: Open) -> None:
     script = "timeout -s TERM 1 rsync --version > /dev/null; echo $?; timeout 1 sed q; echo $?"
     ran = opened().run(bash(f"sleep 60 | ({script})", Fault("sed", "cut", exit=4), timeout=20))
     assert ran.output.splitlines() == [b"0", b"124"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault("cp", "melt"), id="an unknown kind"),
+        pytest.param(Fault("", "fail"), id="no command"),
+        pytest.param(Fault("cp", "fail", call=0), id="no call"),
+    ],
+)
+def test_a_fault_that_can_not_be_is_refused_before_anything_runs(
+    opened: Open, fault: Fault
+) -> None:
+    with pytest.raises(SandboxError) as refused:
+        opened().run(bash("cp a b", fault))
+    assert refused.value.code == "bad-run"
+
+
+def test_an_entry_without_a_command_is_refused(opened: Open) -> None:
+    with pytest.raises(SandboxError):
+        opened().run(Run(()))
