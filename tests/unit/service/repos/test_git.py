@@ -34,3 +34,21 @@ def test_no_protocol_is_left_on(tmp_path: Path, url: str) -> None:
     done = git.run(["clone", "--", url, str(tmp_path / "c")], ok=None)
     assert done.code != 0
     assert not (tmp_path / "c").exists()
+
+
+def test_git_sees_no_environment_and_no_settings_but_ours() -> None:
+    shown = git.run(["-c", "alias.seen=!env", "seen"]).out.decode().splitlines()
+    seen = dict(line.split("=", 1) for line in shown if "=" in line)
+    guards = {
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+    assert guards.items() <= seen.items()
+    ours = ("GIT_", "HOME", "PATH", "LC_ALL", "TZ", "PWD", "OLDPWD", "SHLVL", "_")
+    assert [name for name in seen if not name.startswith(ours)] == []

@@ -146,12 +146,16 @@ def test_a_submodule_is_left_out_blocked_and_never_asked(
     inner.mkdir()
     git(inner, "init", "-q")
     (inner / "x").write_text("x\n")
+    (inner / ".gitattributes").write_text("x filter=spy\n")
     git(inner, "add", "-A")
     git(inner, "commit", "-q", "-m", "inner")
     git(library, "add", "vendor")
     git(library, "commit", "-q", "-m", "with a submodule")
     told = tmp_path / "ran"
+    # Git would ask an inner repository for its state, and that runs what its settings name.
     git(inner, "config", "core.fsmonitor", f"touch {told}; false")
+    git(inner, "config", "filter.spy.clean", f"touch {told}; cat")
+    os.utime(inner / "x", ns=(0, 0))
     found = snapshot(library)
     assert not found.dirty
     assert found.blocked == {"vendor"}
