@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for case in found:
                 for row in judged(parts, case, given.by_hand, patch):
                     summary.add(row)
-                    say(f"{row['case']} {row['patch']}: {row['verdict']} - {row['ok']}")
+                    say(
+                        f"{row['case']} {row['patch']}: {row['verdict']}, {row['ok']}: {row['why']}"
+                    )
     except (PawlError, SandboxError) as wrong:
         say(f"could not run: {wrong} {wrong.mend}".rstrip())
         return 2 if getattr(wrong, "exit_code", 1) == 2 else 1
@@ -65,14 +67,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def judged(parts: Parts, case: Case, by_hand: Path, only: str = "") -> list[Row]:
-    """Give a row for each patch of `case` whose name holds `only`."""
+def judged(parts: Parts, case: Case, by_hand: Path, only: str = "") -> Iterator[Row]:
+    """Give a row for each patch of `case` whose name holds `only`, as soon as it is judged."""
     chosen = [patch for patch in case.patches if only in patch.name]
     rehearsal = written(parts, case, by_hand)
     if isinstance(rehearsal, str):
-        return [_row(case, patch, "no-rehearsal", rehearsal) for patch in chosen]
+        yield from (_row(case, patch, "no-rehearsal", rehearsal) for patch in chosen)
+        return
     name, files, failure = rehearsal
-    return [_proven(parts, case, patch, name, files, failure) for patch in chosen]
+    for patch in chosen:
+        yield _proven(parts, case, patch, name, files, failure)
 
 
 def written(parts: Parts, case: Case, by_hand: Path) -> tuple[str, Files, str] | str:

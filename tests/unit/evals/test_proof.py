@@ -99,7 +99,8 @@ def test_a_patch_that_does_not_apply_counts_as_neither(tmp_path: Path) -> None:
 
 def test_a_case_without_a_rehearsal_is_abstained_and_says_why(tmp_path: Path) -> None:
     answer = NothingFits("no bell is known", (), (), ())
-    rows = judged(parts(answer), case(tmp_path, a=(b"good\n", True), b=(b"bad\n", False)), tmp_path)
+    both = case(tmp_path, a=(b"good\n", True), b=(b"bad\n", False))
+    rows = list(judged(parts(answer), both, tmp_path))
     assert {row["why"] for row in rows} == {"no bell is known"}
     assert counts(rows)["abstained"] == 1
     assert counts(rows)["wrong_accepted"] == counts(rows)["solved"] == 0
