@@ -434,7 +434,9 @@ class Proving:
         """Folders that feed the run and that base's control leaves as they are."""
         base = pair.base
         read = [a for call in base.calls for a in call.read if kind(a) == "hosts"]
-        candidates = [*self._around.sources, *read, *self._rehearsal.world.folders()]
+        candidates = [*self._around.sources, *read]
+        if not self._rehearsal.is_about_settings:  # else they are bystanders, put there as bait
+            candidates += self._rehearsal.world.folders()
         found: list[str] = []
         for candidate in candidates:
             folder = candidate.rstrip("/")
@@ -460,8 +462,10 @@ class Proving:
             and (one.pair.base.entry, json.dumps(fault_mapping(one.neighbour.fault))) not in ran
             and neighbours.reaches(one.neighbour.fault, one.pair.base.calls)
         ]
-        # where the draft went on to its end it was tried hardest; a plain setting seldom matters
-        held.sort(key=lambda one: (_is_plain(one.neighbour.fault), not one.goes_on))
+        # likely ones first: settings where the failure is about settings, else anything but them;
+        # and where the draft went on to its end it was tried hardest
+        about = self._rehearsal.is_about_settings
+        held.sort(key=lambda one: (_is_setting(one.neighbour.fault) != about, not one.goes_on))
         todo = _in_turns(held, lambda one: one.fine)[: self._limits.base_cells]
         session.expect(len(todo))
         session.say(f"{len(todo)} of the neighbours on base: which of them are decisive?")
@@ -679,8 +683,8 @@ def _is_covered(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> bool:
     return not (fault.persistent and fault.does in ("cut", "short"))
 
 
-def _is_plain(fault: Fault) -> bool:
-    return isinstance(fault, InputFault) and fault.is_setting and fault.value in ("", None)
+def _is_setting(fault: Fault) -> bool:
+    return isinstance(fault, InputFault) and fault.is_setting
 
 
 def _in_turns(items: Iterable[Tried], group: Callable[[Tried], Hashable]) -> list[Tried]:

@@ -149,6 +149,12 @@ class Rehearsal:
     frozen: tuple[Frozen, ...] = ()
     scripts: Mapping[str, bytes] = field(default_factory=_nothing)
 
+    @property
+    def is_about_settings(self) -> bool:
+        """Whether every declared fault is a wrong setting: then what is foreign is at risk."""
+        wrong = [isinstance(f, InputFault) and f.is_setting for f in self.faults]
+        return bool(wrong) and all(wrong)
+
 
 # --- reading -------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from sandbox.judges import Judges, Question, Says
 from sandbox.proof import neighbours, works
 from sandbox.proof.invariants import Harm, old_or_new
 from sandbox.proof.settings import settings_of
-from sandbox.proof.states import count, few, placed
+from sandbox.proof.states import count, few, kind, placed
 from sandbox.proof.verdict import Settled, name, outcome, settle
 from sandbox.rehearsal import (
     CallFault,
@@ -169,7 +169,8 @@ class Session:
             return {}
         stage = self.open(Side.BASE, tree, entry, seed, self.stages.world(seed))
         try:
-            return neighbours.bait(values, stage.before)
+            texts = [content for _, content in tree.values() if b"\0" not in content]
+            return neighbours.bait(values, stage.before, texts)
         finally:
             self.close(stage)
 
@@ -331,7 +332,7 @@ class Session:
         frozen: bool,
     ) -> Cell:
         reached = bool(ran.fired) if isinstance(fault, CallFault) else True
-        harm = self._harm(pair, stage, ran.state, applied.content)
+        harm = self._harm(pair, stage, ran.state, applied.content, applied.then)
         said, why = outcome(ran, harm, reached, self._must_reach(stage.side, kind_))
         cell = self.cell(stage, kind_, fault, ran, said, why, harm, reached, frozen)
         return self._asked(cell, pair, stage, ran, applied.content)
@@ -342,6 +343,7 @@ class Session:
         stage: Stage,
         after: Mapping[str, str],
         content: WorldContent,
+        then: tuple[Argv, ...] = (),
         own: bool = True,
     ) -> Harm:
         base = pair.base
@@ -351,12 +353,34 @@ class Session:
         how: dict[str, Any] = {
             "watch": self.rehearsal.watch,
             "tracked": stage.tracked,
-            "exempt": stage.before.keys() - base.before.keys() - content.keys(),
+            "exempt": self._exempt(pair, stage, faulty=own) - content.keys(),
         }
         harm = old_or_new(*states, **how)
+        if harm and then:  # what comes after may remove what is its own, as it does with no fault
+            how["further"] = [adjusted(self._sequence(base, then), base.before, content)]
+            harm = old_or_new(*states, **how)
         if harm.altered:
             harm = old_or_new(*states, **how, volatile=self.volatile(base, stage))
         return harm
+
+    def _exempt(self, pair: Pair, stage: Stage, *, faulty: bool) -> frozenset[str]:
+        """What a run may lose: what only this side's priming made, the other knows nothing of it.
+
+        Where the failure is a wrong setting, the harm is to what is not one's own: a clean-up or
+        an installation that stops half way may leave its own files half there.
+        """
+        found = stage.before.keys() - pair.base.before.keys()
+        if faulty and self.rehearsal.is_about_settings:
+            found |= {address for address in stage.own if kind(address) in ("files", "tree")}
+        return frozenset(found)
+
+    def _sequence(self, stage: Stage, then: tuple[Argv, ...]) -> Mapping[str, str]:
+        """What the entry and those after it leave without a fault; run once, where it matters."""
+        with stage.lock:
+            if then not in stage.sequences:
+                run = Run(stage.entry, then=then, timeout=stage.timeout, seed=stage.seed)
+                stage.sequences[then] = once_more(calling(stage.ground.run, run)).state
+            return stage.sequences[then]
 
     def _asked(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Cell:
         """`cell` after the rehearsal's own scripts were asked, where it has some."""

@@ -31,12 +31,14 @@ class Stage:
     before: State
     tracked: frozenset[str]
     world: World
+    own: frozenset[str] = frozenset()  # what only its priming made
     trouble: str = ""  # why it can't be judged
     control: Ran | None = None
     volatile: frozenset[str] | None = None  # not known until somebody has to ask
     calls: tuple[Call, ...] = ()
     timeout: float = 60.0
     lost: bool = False  # the engine itself failed in priming
+    sequences: dict[tuple[Argv, ...], State] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -169,18 +171,20 @@ class Stages:
         rehearsal = self._rehearsal
         ground = self._engine.open(tree, world)
         try:
+            unprimed = ground.state
             trouble, lost = "", False
             for step in rehearsal.prime:
                 ran = ground.advance(Run(argv=step or entry, seed=seed))
                 trouble = trouble or _trouble(ran)
                 lost = lost or ran.ended is Ended.ENGINE_ERROR
+            own = frozenset(ground.state.keys() - unprimed.keys())
             content = stimulus(rehearsal, ground.read, seed)
             if content:
                 ground.place(content)
             if rehearsal.workspace is Workspace.COLD:
                 ground.clear(ignored(tree))
             tracked = frozenset(f"/repo/{path}" for path in tree)
-            stage = Stage(side, entry, seed, ground, ground.state, tracked, world)
+            stage = Stage(side, entry, seed, ground, ground.state, tracked, world, own)
             return replace(stage, trouble=trouble, lost=lost)
         except BaseException:
             ground.close()

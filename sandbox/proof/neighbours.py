@@ -267,30 +267,46 @@ def at_setting(
     return tuple(found)
 
 
-def bait(values: Iterable[str], state: State, most: int = 6) -> dict[str, bytes]:
+def bait(
+    values: Iterable[str], state: State, texts: Iterable[bytes] = (), most: int = 8
+) -> dict[str, bytes]:
     """Foreign files that match what is removed below a setting's folder, for every wrong folder.
 
     An empty or wrong setting removes nothing, and "holds", where nothing lies that matches the rest
-    of the path. So the names found below the right folder are put below its parents and below
-    `FOREIGN`. Contents say whose they are, nothing else.
+    of the path. So below the right folder's parents, below / and below `FOREIGN` lie files in the
+    same inner folders, with the same endings and with names of their own: a whole copy would be
+    our own folder by every sign that a tree could look for. An inner folder keeps its name only if
+    `texts` (the tree's files) name it: what is data has other names elsewhere.
     """
     found: dict[str, bytes] = {}
+    tree = b"\n".join(texts)
     for value in values:
         if not value.startswith("/"):
             continue
         right = value.rstrip("/")
-        names = [address[len(right) + 1 :] for address in listing(state, right)]
-        names = sorted(names, key=lambda name: (name.count("/"), name))[:most]
+        names = dict.fromkeys(_stranger(a[len(right) + 1 :], tree) for a in listing(state, right))
+        few = sorted(names, key=lambda name: (name.count("/"), name))[:most]
         parent = posixpath.dirname(right) or "/"
         for folder in dict.fromkeys((parent, posixpath.dirname(parent), FOREIGN, "/")):
             top = folder.rstrip("/")
-            for name in (*names, "keep/letter.txt", "photo.jpg"):
+            for name in (*few, "keep/letter.txt", "photo.jpg"):
                 if not top and "/" not in name:
                     continue  # a file right below / has no place of its own
                 address = f"{top}/{name}"
                 if address not in state and not is_system(address):
                     found[address] = f"somebody else's {name}\n".encode()
     return found
+
+
+def _stranger(name: str, tree: bytes) -> str:
+    """A name beside `name` that a pattern for it takes too: known folders, same ending."""
+    folder, base = posixpath.split(name)
+    parts = [
+        part if part.encode("utf-8", "surrogateescape") in tree else "other"
+        for part in folder.split("/")
+        if part
+    ]
+    return "/".join([*parts, "letter" + posixpath.splitext(base)[1]])
 
 
 def limited() -> tuple[Neighbour, ...]:

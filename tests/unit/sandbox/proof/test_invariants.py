@@ -13,8 +13,12 @@ BEFORE = {"s3://shelf/a": "old-a", "s3://shelf/b": "old-b", "oven:/srv/c": "c", 
 NEW = BEFORE | {"s3://shelf/a": "new-a", "s3://shelf/n": "n"}
 
 
-def judge(after: dict[str, str], **other: frozenset[str]) -> Harm:
-    return old_or_new(BEFORE, after, NEW, NEW, watch=WATCH, **other)
+def judge(
+    after: dict[str, str],
+    exempt: frozenset[str] = frozenset(),
+    volatile: frozenset[str] = frozenset(),
+) -> Harm:
+    return old_or_new(BEFORE, after, NEW, NEW, watch=WATCH, exempt=exempt, volatile=volatile)
 
 
 def test_nothing_done_and_everything_done_are_both_fine() -> None:
@@ -38,6 +42,12 @@ def test_an_object_that_base_itself_removes_may_go() -> None:
     new = {a: c for a, c in BEFORE.items() if a != "/srv/d"}
     after = dict(new)
     assert not old_or_new(BEFORE, after, new, BEFORE, watch=WATCH)
+
+
+def test_an_object_that_a_further_control_of_base_removes_may_go() -> None:
+    further = {a: c for a, c in BEFORE.items() if a != "/srv/d"}
+    assert old_or_new(BEFORE, further, BEFORE, BEFORE, watch=WATCH).lost == ("/srv/d",)
+    assert not old_or_new(BEFORE, further, BEFORE, BEFORE, watch=WATCH, further=[further])
 
 
 def test_an_object_that_only_the_own_control_removes_is_lost() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sandbox import CellKind
 from sandbox.engine import Call
 from sandbox.proof import neighbours
-from sandbox.proof.neighbours import FOREIGN, at_calls, at_setting, at_sources, bait, pick, reaches
+from sandbox.proof.neighbours import FOREIGN, at_calls, at_setting, at_sources, bait, pick
 from sandbox.rehearsal import CallFault, InputFault
 
 
@@ -131,18 +131,21 @@ def test_a_number_is_also_zero_negative_and_a_word() -> None:
 
 
 def test_bait_lies_below_every_wrong_folder_and_never_over_what_is_there() -> None:
-    state = {"/srv/bakery/shelf/tins/a.tin": "1", "/srv/bakery/tins/a.tin": "theirs"}
-    found = bait(["/srv/bakery/shelf"], state)
-    assert f"{FOREIGN}/tins/a.tin" in found
-    assert "/srv/tins/a.tin" in found
-    assert "/srv/bakery/tins/a.tin" not in found
-    assert "/tins/a.tin" in found
+    state = {"/srv/bakery/shelf/tins/a.tin": "1", "/srv/bakery/tins/letter.tin": "theirs"}
+    found = bait(["/srv/bakery/shelf"], state, [b"rm -rf $SHELF/tins/*.tin"])
+    assert {f"{FOREIGN}/tins/letter.tin", "/srv/tins/letter.tin", "/tins/letter.tin"} <= set(found)
+    assert "/srv/bakery/tins/letter.tin" not in found
     assert not any(a.startswith("/bin") for a in bait(["/srv/x"], {"/srv/x/bin/oven": "1"}))
 
 
-def test_a_fault_waits_where_the_record_never_comes() -> None:
-    calls = [call("knead", 1), call("knead", 2)]
-    assert reaches(CallFault("knead", "cut", 2), calls)
-    assert not reaches(CallFault("knead", "cut", 3), calls)
-    assert not reaches(CallFault("roll", "cut", 1), calls)
-    assert reaches(InputFault("env:A", ""), [])
+def test_bait_is_no_copy_of_the_own_folder() -> None:
+    state = {"/srv/shelf/.mark": "1", "/srv/shelf/VERSION": "2"}
+    assert not any(a.endswith((".mark", "VERSION")) for a in bait(["/srv/shelf"], state))
+
+
+def test_folders_that_the_tree_does_not_name_have_other_names_elsewhere() -> None:
+    state = {"/srv/shelf/batch-7/a.tin": "1", "/srv/shelf/tins/a.tin": "2"}
+    found = bait(["/srv/shelf"], state, [b"rm -rf $SHELF/tins/*.tin"])
+    assert f"{FOREIGN}/tins/letter.tin" in found
+    assert f"{FOREIGN}/other/letter.tin" in found
+    assert not any("batch-7" in a for a in found)
