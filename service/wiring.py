@@ -60,6 +60,7 @@ def engine(settings: Settings, say: Callable[[str], None]) -> Engine:
         docker_url=settings.docker_url,
         slots=settings.slots,
         say=say,
+        lives=lives,
     )
     opened.reap()
     return opened
@@ -87,6 +88,18 @@ def boot() -> str:
     stat = Path("/proc/self/stat").read_text()
     started = stat.rpartition(")")[2].split()[19]
     return f"{os.getpid()}.{started}"
+
+
+def lives(boot_: str) -> bool | None:
+    """Whether the process that `boot` named on this machine still runs; None: can't tell."""
+    pid, _, rest = boot_.partition(".")
+    if not pid.isdigit():
+        return None
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[19] == rest.partition(".")[0]
 
 
 def prover(engine: Engine) -> Prover:

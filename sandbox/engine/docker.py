@@ -36,10 +36,12 @@ def open_engine(
     slots: int = 2,
     say: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
+    lives: Callable[[str], bool | None] = reaper.unknown,
 ) -> Engine:
     """Return an engine whose image is there; `say` gets progress while that is built.
 
     `owner` names this installation and `boot` this process: both are labels of everything made.
+    `lives` answers of an owner's boot (with a number behind a dot) whether its process lives.
     `slots` cells may run at once. Containers start with the first ground, and never before a probe
     from inside has found every wall in its place. Raises `SandboxError` with what to do.
     """
@@ -52,7 +54,7 @@ def open_engine(
     except BaseException:
         daemon.close()
         raise
-    return DockerEngine(daemon, image, owner, boot, slots, int(info.get("NCPU", 1)), clock)
+    return DockerEngine(daemon, image, owner, boot, slots, int(info.get("NCPU", 1)), clock, lives)
 
 
 class DockerEngine:
@@ -67,9 +69,11 @@ class DockerEngine:
         slots: int,
         cpus: int,
         clock: Callable[[], float],
+        lives: Callable[[str], bool | None],
     ) -> None:
         self._daemon, self._image, self._owner, self._boot = daemon, image, owner, boot
         self._slots, self._cpus, self._clock = slots, cpus, clock
+        self._lives = lives
         self._lock = threading.RLock()
         self._rig: _Rig | None = None
         self._rigs = itertools.count(1)
@@ -97,7 +101,8 @@ class DockerEngine:
                 rig.opening -= 1
 
     def reap(self) -> int:
-        return reaper.reap(self._daemon, owner=self._owner, now=self._clock())
+        now = self._clock()
+        return reaper.reap(self._daemon, owner=self._owner, now=now, lives=self._lives)
 
     def close(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ that started it, and while it is just being set up. Nothing without Pawl's label
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from sandbox.engine.daemon import Daemon, EngineRefused
@@ -14,11 +15,19 @@ SET_UP_SECONDS = 60  # from the first volume to a keeper that runs
 _ORDER = ("cell", "world", "keeper")
 
 
-def reap(daemon: Daemon, *, owner: str, now: float) -> int:
+def unknown(boot: str) -> bool | None:
+    """For an owner who can't tell whether a boot's process lives."""
+    return None
+
+
+def reap(
+    daemon: Daemon, *, owner: str, now: float, lives: Callable[[str], bool | None] = unknown
+) -> int:
     """Remove what is left of dead boots of `owner`, and of anybody what has expired.
 
-    `now` is in seconds since the epoch. Answers how many things went; what the engine can't remove
-    yet stays for the next time. Raises `EngineDown`.
+    `now` is in seconds since the epoch. `lives` answers whether the process of a boot of `owner`
+    lives, where that can be known: what a dead one left goes at once. Answers how many things
+    went; what the engine can't remove yet stays for the next time. Raises `EngineDown`.
     """
     found = daemon.containers("pawl.owner")
     alive = {
@@ -30,9 +39,10 @@ def reap(daemon: Daemon, *, owner: str, now: float) -> int:
     def over(labels: dict[str, str]) -> bool:
         expired = float(labels.get("pawl.expires", "0") or 0) < now
         young = float(labels.get("pawl.made", "0") or 0) > now - SET_UP_SECONDS
-        mine = labels.get("pawl.owner") == owner
-        dead = labels.get("pawl.boot", "") not in alive
-        return expired or (mine and dead and not young)
+        if expired or labels.get("pawl.owner") != owner:
+            return expired
+        boot = labels.get("pawl.boot", "")
+        return lives(boot) is False or (boot not in alive and not young)
 
     gone = 0
     dead = [(i, dict(labels)) for i, labels, _ in found if over(dict(labels))]

@@ -48,9 +48,7 @@ def demo(keep: Path | None) -> None:
         console.print(Text(f"  {line}"))
     _head(console, "Pawl re-enacts it, plans a reshape, proves it, asks the gate")
     snapshot = look(repository)
-    document, draft = run(
-        snapshot, request, wiring.planner(), entry=None, quiet=False, settings=settings
-    )
+    document, draft = run(snapshot, request, wiring.planner(), entry=None, settings=settings)
     lead = hand_over(document, snapshot, draft, None, "pawl/proposal", settings)
     _head(console, "What a reviewer gets")
     report.show(Console(highlight=False), document, diff_of(snapshot, draft), lead=lead)

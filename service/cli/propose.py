@@ -43,9 +43,7 @@ def propose(
     snapshot = look(directory)
     if patch is not None and not patch.parent.is_dir():
         raise UsageError(f"--patch {patch}: there is no folder {patch.parent}")
-    document, draft = run(
-        snapshot, text, wiring.planner(planner), entry=argv_of(entry), quiet=as_json
-    )
+    document, draft = run(snapshot, text, wiring.planner(planner), entry=argv_of(entry))
     lead = hand_over(document, snapshot, draft, patch, branch)
     finish(document, draft, snapshot, lead, as_json=as_json)
 
@@ -86,7 +84,6 @@ def prove(
         text or f"prove {fix.name}",
         planner,
         entry=argv_of(entry),
-        quiet=as_json,
         given=given + (records.pack(own) if own else b""),
     )
     finish(document, draft, snapshot, "", as_json=as_json)
@@ -121,14 +118,13 @@ def run(
     planner: Planner,
     *,
     entry: tuple[str, ...] | None,
-    quiet: bool,
     given: bytes = b"",
     settings: Settings | None = None,
 ) -> tuple[Document, Files | None]:
     """Take a request through the flow; answer its document and its draft tree."""
     began = time.monotonic()
     kept = settings or environment.load()
-    terminal = Terminal(quiet=quiet and not sys.stderr.isatty())
+    terminal = Terminal()
     what = {True: "dirty work tree", False: snapshot.kind.value}[snapshot.dirty]
     terminal.say(
         f"{snapshot.root} ({what}): {len(snapshot.files)} files, base {snapshot.base[:12]}; "

@@ -40,7 +40,7 @@ def rehearse(
         known = ", ".join(sorted(found)) or "none"
         raise UsageError(f"there is no rehearsal called {unknown[0]!r} here; there are: {known}")
     chosen = {name: files for name, files in found.items() if not names or name in names}
-    terminal = Terminal(quiet=as_json and not sys.stderr.isatty())
+    terminal = Terminal()
     cells: tuple[Cell, ...] = ()
     if chosen:
         engine = wiring.engine(environment.load(), terminal.say)

@@ -22,9 +22,8 @@ MARK = {Outcome.HIT: ("●", "red"), Outcome.HELD: ("✓", "green"), Outcome.BRO
 class Terminal:
     """Follows a change on `out` (stderr by default, so that stdout stays for documents)."""
 
-    def __init__(self, out: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(self, out: TextIO | None = None) -> None:
         self.console = Console(file=out or sys.stderr, highlight=False, soft_wrap=True)
-        self._quiet = quiet
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._live: Live | None = None
@@ -42,8 +41,6 @@ class Terminal:
 
     def progress(self, progress: Progress) -> None:
         """One cell was judged, or one line of news. Called from several threads."""
-        if self._quiet:
-            return
         with self._lock:
             cell = progress.cell
             if cell is None:
@@ -107,8 +104,6 @@ class Terminal:
                 self._print(Text(" " * 16 + text, style="dim"))
 
     def _line(self, text: Text) -> None:
-        if self._quiet:
-            return
         with self._lock:
             if self._live is not None:
                 self._live.stop()

@@ -87,6 +87,17 @@ def test_a_live_boot_keeps_its_cells_and_volumes() -> None:
     assert swept(shelf) == []
 
 
+@pytest.mark.parametrize("kind", ["cell", "keeper"])
+def test_what_a_process_left_that_is_known_to_be_dead_goes_at_once(kind: str) -> None:
+    shelf = Shelf([("box", labels(kind, made=990), True)])
+    assert reap(cast(Daemon, shelf), owner="me", now=NOW, lives=lambda boot: boot != "old") == 1
+
+
+def test_what_a_live_process_sets_up_stays() -> None:
+    shelf = Shelf([("box", labels("cell", made=990), True)])
+    assert reap(cast(Daemon, shelf), owner="me", now=NOW, lives=lambda boot: True) == 0
+
+
 def test_what_has_expired_goes_whoever_made_it() -> None:
     shelf = Shelf([("cell", labels("cell", owner="other", expires=999), True)])
     assert swept(shelf) == ["cell"]
