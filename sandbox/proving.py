@@ -23,12 +23,12 @@ from sandbox import (
     Side,
     Surroundings,
 )
-from sandbox.engine import Ended, Run, WorldContent
+from sandbox.engine import Ended, Run
 from sandbox.judges import Says
 from sandbox.proof import hunks, neighbours
 from sandbox.proof.freezing import spread
 from sandbox.proof.neighbours import Neighbour
-from sandbox.proof.settings import settings_of
+from sandbox.proof.settings import places
 from sandbox.proof.shrinking import Without, shrink
 from sandbox.proof.states import below, count, few, kind, listing
 from sandbox.proof.verdict import Settled, decide, losing, name
@@ -117,7 +117,6 @@ class Proving:
         self._clock = clock
         self._cells: list[Cell] = []
         self._told = Told()
-        self._worlds: dict[tuple[Argv, int], WorldContent] = {}
         self._decisive: list[Tried] = []
 
     def proof(self) -> Proof:
@@ -162,12 +161,7 @@ class Proving:
         return pair
 
     def _opened(self, wanted: Sequence[tuple[Argv, int]]) -> list[Pair]:
-        extra = {
-            (entry, seed): content
-            for entry, seed in wanted
-            if (content := self._session.bait(self._base, entry, seed, self._around))
-        }
-        return self._session.pairs(self._base, self._draft, wanted, extra)
+        return self._session.pairs(self._base, self._draft, wanted, self._around)
 
     def _take_controls(self, pair: Pair) -> bool:
         """Judge both controls. False where base's is not good, so that nothing can be judged."""
@@ -402,11 +396,10 @@ class Proving:
         new = frozenset(self._rehearsal.stimulus.add)
         found += neighbours.at_sources(base.before, self._sources(pair), new)
         others = [other.base.entry for other in pairs if other is not pair]
-        for place, value, feeds in settings_of(self._around, self._rehearsal, base.entry)[
-            : self._limits.settings
-        ]:
+        known = places(self._around, self._rehearsal, base.entry)[: self._limits.settings]
+        for place in known:
             found += neighbours.at_setting(
-                place, value, path=feeds == "path", sequences=[*others, base.entry]
+                place.input, place.value, path=place.is_path, sequences=[*others, base.entry]
             )
         found += neighbours.limited()
         if base.entry == self._rehearsal.entry:

@@ -32,7 +32,7 @@ from sandbox.engine import Ended, Engine, Ran, Run, World, WorldContent
 from sandbox.judges import Judges, Question, Says
 from sandbox.proof import neighbours, works
 from sandbox.proof.invariants import Harm, old_or_new
-from sandbox.proof.settings import settings_of
+from sandbox.proof.settings import own_places, places
 from sandbox.proof.states import count, few, kind, placed
 from sandbox.proof.verdict import Settled, name, outcome, settle
 from sandbox.rehearsal import (
@@ -48,6 +48,7 @@ from sandbox.stage import Applied, Stage, Stages, adjusted, apply
 T = TypeVar("T")
 LOG_BYTES = 16 * 1024
 _NO_HARM = Harm()
+_NOTHING_AROUND = Surroundings()
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,11 @@ class Session:
 
         What lies below the right folder is known only after priming: base is set up once for it.
         """
+        known = (*places(around, self.rehearsal, entry), *own_places(self.rehearsal, tree))
         values = [
-            value
-            for _, value, feeds in settings_of(around, self.rehearsal, entry)
-            if feeds == "path" and value and value.startswith("/")
+            place.value
+            for place in known
+            if place.is_path and place.value and place.value.startswith("/")
         ]
         if not values:
             return {}
@@ -187,21 +189,24 @@ class Session:
         base: Files,
         draft: Files,
         wanted: Sequence[tuple[Argv, int]],
-        extra: Mapping[tuple[Argv, int], WorldContent] | None = None,
+        around: Surroundings = _NOTHING_AROUND,
     ) -> list[Pair]:
-        """Both sides of each (entry, seed), opened and primed."""
-        seeds = sorted({seed for _, seed in wanted})
-        made = dict(
-            zip(seeds, self.together([calling(self.stages.world, s) for s in seeds]), strict=True)
+        """Both sides of each (entry, seed), in the same world, opened and primed."""
+        worlds_ = self.together(
+            [calling(self.world, base, entry, seed, around) for entry, seed in wanted]
         )
         jobs = []
-        for entry, seed in wanted:
-            content = (extra or {}).get((entry, seed))
-            world = self.stages.world(seed, content) if content else made[seed]
+        for (entry, seed), world in zip(wanted, worlds_, strict=True):
             jobs.append(calling(self.open, Side.BASE, base, entry, seed, world))
             jobs.append(calling(self.open, Side.DRAFT, draft, entry, seed, world))
         opened = self.together(jobs)
         return [Pair(opened[i], opened[i + 1]) for i in range(0, len(opened), 2)]
+
+    def world(
+        self, tree: Files, entry: Argv, seed: int, around: Surroundings = _NOTHING_AROUND
+    ) -> World:
+        """The world of this seed, with bait for every wrong value of a path setting."""
+        return self.stages.world(seed, self.bait(tree, entry, seed, around))
 
     def control(self, stages: Sequence[Stage], *, record: bool) -> None:
         """Run each stage's control, with a record of its calls where `record`."""
@@ -453,8 +458,7 @@ class Session:
         calls: tuple[str, ...] = ()
         for seed in range(1, rehearsal.repeats + 1):
             self.say(f"repeat {seed} of {rehearsal.repeats}: setting up")
-            extra = self.bait(tree, rehearsal.entry, seed, around)
-            world = self.stages.world(seed, extra)
+            world = self.world(tree, rehearsal.entry, seed, around)
             stage = self.open(Side.BASE, tree, rehearsal.entry, seed, world)
             pair = Pair(stage, stage)
             self.control([stage], record=seed == 1)
@@ -512,7 +516,7 @@ class Session:
             pair = self.pairs(base, tree, [(entry, 1)])[0]
             self.control([pair.base, pair.draft], record=False)
             return pair
-        stage = self.open(Side.DRAFT, tree, entry, 1, self.stages.world(1))
+        stage = self.open(Side.DRAFT, tree, entry, 1, self.world(tree, entry, 1))
         self.control([stage], record=False)
         return Pair(stage, stage)
 

@@ -121,12 +121,18 @@ class Stages:
     def __init__(self, engine: Engine, rehearsal: Rehearsal) -> None:
         self._engine = engine
         self._rehearsal = rehearsal
+        self._filled: dict[int, World] = {}
+        self._filling = threading.Lock()
 
     def world(self, seed: int, extra: WorldContent | None = None) -> World:
         """The world of this seed, after `prepare` filled it. Raises `SandboxError`."""
-        world = self._rehearsal.world.build(seed)
-        if self._rehearsal.prepare:
-            world = self._prepared(world, seed)
+        with self._filling:
+            if seed not in self._filled:
+                world = self._rehearsal.world.build(seed)
+                if self._rehearsal.prepare:
+                    world = self._prepared(world, seed)
+                self._filled[seed] = world
+            world = self._filled[seed]
         if extra:
             kept = {a: c for a, c in extra.items() if a not in world.content}
             world = replace(world, content={**world.content, **kept})

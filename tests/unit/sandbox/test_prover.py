@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox import BadRehearsal, CellKind, Files, Outcome, Progress, Proof, Setting, Side
+from sandbox import (
+    BadRehearsal,
+    CellKind,
+    Files,
+    Outcome,
+    Progress,
+    Proof,
+    SandboxError,
+    Setting,
+    Side,
+)
 from sandbox import Surroundings as Around
 from sandbox.engine import Ended, Ran, Run
 from sandbox.prover import CellProver
@@ -418,3 +428,56 @@ def test_a_fixed_place_needs_no_setting_and_is_proven() -> None:
     fixed = "#!/bin/sh\nrm -rf /srv/shop/shelf/old/*\ntouch /srv/shop/shelf/cleaned\n"
     proof = prove(shop(fixed), base=shop(), rehearsal=gallery.rehearsal(CLEANING), around=SHELVES)
     assert proof.holds, proof.why
+
+
+def test_a_frozen_wrong_path_meets_bait_when_the_ratchet_runs() -> None:
+    item = {
+        "entry": ["./clean.sh"],
+        "fault": {"input": "/repo/shop.env#SHELF", "value": "/srv/neighbour"},
+    }
+    files = freeze(gallery.rehearsal(CLEANING), [item])
+    cells = CellProver(FakeEngine()).rehearse({"shelf": files}, shop(), None, quiet)
+    frozen = [c for c in cells if c.frozen]
+    assert [c.outcome for c in frozen] == [Outcome.HIT]
+    assert all(a.startswith("/srv/neighbour/") for c in frozen for a in c.lost)
+
+
+PREPARED = CLEANING.replace("    /old: [deed.txt]\n", "") + "prepare: prepare.sh\n"
+PREPARE = """\
+#!/bin/sh
+cp /srv/shop/old/tax.txt /old/deed.txt
+echo mine > /repo/notes.txt
+"""
+
+
+def test_a_prepared_world_is_the_same_on_both_sides_and_holds_nothing_of_the_script() -> None:
+    fixed = "#!/bin/sh\nrm -rf /srv/shop/shelf/old/*\ntouch /srv/shop/shelf/cleaned\n"
+    engine = FakeEngine()
+    proof = prove(
+        shop(fixed),
+        base=shop(),
+        rehearsal=gallery.rehearsal(PREPARED, prepare=PREPARE),
+        around=SHELVES,
+        engine=engine,
+    )
+    assert proof.holds, proof.why
+    hit = next(c for c in proof.cells if c.kind is CellKind.DECLARED and c.side is Side.BASE)
+    assert "/old/deed.txt" in hit.lost
+    entries = [ran for run, ran in engine.ran if run.argv == ("./clean.sh",)]
+    assert not any(
+        a in ran.state for ran in entries for a in ("/repo/notes.txt", "/repo/prepare.sh")
+    )
+    prepared = [run for run, _ in engine.ran if run.argv == ("./prepare.sh",)]
+    assert len(prepared) == 2  # once for each seed
+
+
+def test_a_preparation_that_fails_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(SandboxError) as caught:
+        prove(
+            shop(),
+            base=shop(),
+            rehearsal=gallery.rehearsal(PREPARED, prepare="#!/bin/sh\nexit 4\n"),
+            around=SHELVES,
+        )
+    assert caught.value.code == "bad-prepare"
+    assert caught.value.mend
