@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def demo(keep: Path | None) -> None:
     """Make a repository from the incident, file the incident, show the way, exit 0 if it stands."""
-    source = ROOT / "evals/demo"
+    source = ROOT / "docs/demo"
     if not (source / "repo").is_dir():
         raise SomethingMissing(
             "the demo's incident is not here",
