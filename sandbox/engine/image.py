@@ -27,6 +27,7 @@ import docker.errors
 import requests
 
 from sandbox import SandboxError
+from sandbox.engine.daemon import DEFAULT_URL
 
 Say = Callable[[str], None]
 
@@ -65,14 +66,29 @@ def ensure_image(docker_url: str, say: Say) -> str:
         _build_cell_image(client, docker_url, base, tag, say)
         say(f"sandbox image {tag} is ready after {time.monotonic() - started:.0f} s")
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise SandboxError(
-            f"the container engine did not answer: {error}",
-            code="engine-down",
-            mend="start the Docker engine, or say with DOCKER_HOST where it is",
-        ) from error
+        raise _down(error) from error
     finally:
         client.close()
     return tag
+
+
+def is_there(docker_url: str | None) -> bool:
+    """Whether the image that the folder describes is built. Raises `SandboxError` engine-down."""
+    client = docker.DockerClient(base_url=docker_url or DEFAULT_URL, timeout=10)
+    try:
+        return _there(client, image_tag())
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise _down(error) from error
+    finally:
+        client.close()
+
+
+def _down(error: Exception) -> SandboxError:
+    return SandboxError(
+        f"the container engine did not answer: {error}",
+        code="engine-down",
+        mend="start the Docker engine, or say with DOCKER_HOST where it is",
+    )
 
 
 def _files() -> Mapping[str, bytes]:

@@ -45,7 +45,7 @@ def killed_at(pawl: Pawl, mark: str, *args: str | Path) -> bool:
 
 def left_behind(client: docker.DockerClient, owner: str) -> list[str]:
     """Containers, volumes and mounts that carry this owner's label."""
-    label = {"label": f"pawl.owner={owner}"}
+    label: dict[str, str | list[str] | bool] = {"label": f"pawl.owner={owner}"}
     found = [c.name or "" for c in client.containers.list(all=True, filters=label)]
     found += [v.name for v in client.volumes.list(filters=label)]
     return found
