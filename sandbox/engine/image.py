@@ -74,13 +74,12 @@ def ensure_image(docker_url: str, say: Say) -> str:
 
 def is_there(docker_url: str | None) -> bool:
     """Whether the image that the folder describes is built. Raises `SandboxError` engine-down."""
-    client = docker.DockerClient(base_url=docker_url or DEFAULT_URL, timeout=10)
     try:
-        return _there(client, image_tag())
+        client = docker.DockerClient(base_url=docker_url or DEFAULT_URL, timeout=10)
+        with contextlib.closing(client):
+            return _there(client, image_tag())
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise _down(error) from error
-    finally:
-        client.close()
 
 
 def _down(error: Exception) -> SandboxError:
