@@ -201,7 +201,8 @@ class _Shell:
         created, changed, removed = _effects(before, self.disk)
         effects = [*created, *changed, *removed]
         for place, address in enumerate(effects[len(effects) // 2 :]):
-            border = place == 0 and fault.does == "cut" and address.startswith("/")
+            halves = fault.does == "cut" and argv[0] not in ("rsync", "mv")  # these rename
+            border = place == 0 and halves and address.startswith("/")
             if border and address not in removed:
                 content = self.disk[address]
                 self.disk[address] = content[: len(content) // 2]

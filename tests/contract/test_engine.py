@@ -227,6 +227,17 @@ def test_half_of_a_calls_effects_are_taken_back(engine: Engine, does: str, code:
     ground.close()
 
 
+def test_a_command_that_renames_leaves_no_half_file_when_it_is_cut(engine: Engine) -> None:
+    mirror = "#!/bin/sh\nrsync -r /srv/flour/ /srv/dough/\n"
+    ground = engine.open(tree(**{"mirror.sh": mirror}), WORLD)
+    ran = ground.run(Run(("./mirror.sh",), faults=(Fault("rsync", "cut", exit=12),)))
+    assert ran.code == 12
+    there = {a: c for a, c in ran.state.items() if a.startswith("/srv/dough/")}
+    assert 0 < len(there) < len(FLOUR)
+    assert all(c == of(FLOUR[a.removeprefix("/srv/dough/")]) for a, c in there.items())
+    ground.close()
+
+
 def test_a_kill_ends_the_caller_and_the_one_above_goes_on(engine: Engine) -> None:
     ground = engine.open(tree(), WORLD)
     ran = ground.run(Run(("./each.sh",), faults=(Fault("cp", "kill", call=2),)))

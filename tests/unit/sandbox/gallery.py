@@ -37,6 +37,7 @@ world:
   object-storage: {buckets: [gallery]}
   hosts: {scanner: {/scans: [a.tif, b.tif, c.tif, old/d.tif, old/e.tif]}}
 prime: [entry]
+workspace: cold
 stimulus:
   change: ["scanner:/scans/a.tif"]
   add: ["scanner:/scans/new.tif"]

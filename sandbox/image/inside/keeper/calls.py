@@ -17,6 +17,9 @@ import states
 import world
 from signatures import signature
 
+WHOLE = frozenset(["git", "ln", "mv", "rename", "rsync"])
+"""Commands that never leave a half-written file at its own name."""
+
 AT_ONCE = 64  # connections; a tree that holds more of them open stops only itself
 LINE_CAP = 1 << 20
 IDLE_SECONDS = 5
@@ -215,13 +218,15 @@ class Record:
         """What the shim has to do so that only the earlier half of the effects stays.
 
         In the order created, changed, removed: a half-done copy has written and not yet deleted.
-        With `cut` the file at the border is left half written.
+        With `cut` the file at the border is left half written, unless the command puts whole files
+        in place by renaming them: stopped midway it leaves each as it was or as it will be.
         """
         orders = []
+        halves = does == "cut" and self.calls[identity]["signature"].split()[0] not in WHOLE
         keep = len(effects) // 2
         for place, address in enumerate(effects[keep:]):
             value = after.get(address)
-            if does == "cut" and place == 0 and value and not value.startswith(("->", "!")):
+            if halves and place == 0 and value and not value.startswith(("->", "!")):
                 size = self._cell.size_of(address)
                 orders.append(f"trunc {size // 2} {_hex(address)}")
             elif address in created:
