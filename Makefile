@@ -16,10 +16,11 @@ demo: setup ## the founding incident, from request to proposal, live in the term
 	@.venv/bin/pawl demo
 
 test: setup lint ## everything: lint, unit, contract, policy, docker, stories
-	@$(PY) -m pytest -q -m "not soak"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak"
+	@$(PY) -m pytest -q -m "docker and not soak"
 
 test-fast: python ## what needs no Docker, under a minute
-	@$(PY) -m pytest -q -m "not docker and not soak"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak"
 
 lint: python ## ruff, strict types, import contracts
 	@.venv/bin/ruff check .

@@ -474,13 +474,6 @@ def _text(item: object, where: str, empty: bool = False) -> str:
     return item
 
 
-def _matching(pattern: re.Pattern[str], item: object, where: str, what: str) -> str:
-    text = _text(item, where)
-    if not pattern.match(text):
-        raise _bad(f"{where} names {text!r}", f"give {what}")
-    return text
-
-
 def _argv(item: object, where: str) -> Argv:
     if not isinstance(item, list) or not item:
         raise _bad(f"{where} is no command", 'write ["./script.sh", "argument"]')

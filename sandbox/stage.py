@@ -17,8 +17,6 @@ from sandbox.proof.assignments import reassigned
 from sandbox.proof.states import digest, listing, placed
 from sandbox.rehearsal import CallFault, Fault, InputFault, LimitFault, Rehearsal, Workspace
 
-PREPARED = "prepare"
-
 
 @dataclass
 class Stage:
