@@ -268,6 +268,8 @@ class _Shell:
         return 0
 
     def copy(self, name: str, words: list[str]) -> int:
+        if len(words) != 2:
+            return 1  # the last one would have to be a folder that is there; here it never is
         source, target = words
         folder = source.endswith("/.")
         top = self.path(source.removesuffix("/."))

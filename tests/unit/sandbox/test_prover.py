@@ -280,6 +280,15 @@ def test_priming_of_the_draft_may_leave_its_own_marker() -> None:
     assert proof.holds, proof.why
 
 
+def test_a_fix_that_leaves_part_of_the_job_out_is_refused() -> None:
+    draft = gallery.add_only()
+    draft["build.sh"] = (0o100755, (gallery.SAFE_BUILD + "rm -f out/scans/new.tif\n").encode())
+    proof = prove(draft)
+    assert not proof.holds
+    assert "normal job is not done" in proof.why
+    assert "scans/new.tif" in proof.why
+
+
 def test_what_the_draft_keeps_is_shown_as_a_price() -> None:
     text = gallery.REHEARSAL.replace(
         '  add: ["scanner:/scans/new.tif"]', '  remove: ["scanner:/scans/b.tif"]'
@@ -399,6 +408,37 @@ def test_a_fixed_place_needs_no_setting_and_is_proven() -> None:
     fixed = "#!/bin/sh\nrm -rf /srv/shop/shelf/old/*\ntouch /srv/shop/shelf/cleaned\n"
     proof = prove(shop(fixed), base=shop(), rehearsal=gallery.rehearsal(CLEANING), around=SHELVES)
     assert proof.holds, proof.why
+
+
+INSTALL = """\
+#!/bin/sh
+. ./shop.env
+rm -rf $SHELF/tins/*
+cp -R tins/. $SHELF/tins/
+"""
+INSTALLING = CLEANING.replace("./clean.sh", "./install.sh").replace(
+    "faults:", "prime: [entry]\nstimulus: {change: [/repo/tins/a.txt]}\nfaults:"
+)
+
+
+def test_where_settings_are_wrong_own_files_half_way_are_not_the_harm() -> None:
+    base = {
+        **shop(),
+        "install.sh": (0o100755, INSTALL.encode()),
+        "tins/a.txt": (0o100644, b"a\n"),
+        "tins/b.txt": (0o100644, b"b\n"),
+    }
+    base["shop.env"] = (0o100644, b"SHELF=/srv/shop/shelf\n")
+    fixed = INSTALL.replace("#!/bin/sh\n", "#!/bin/sh\nset -e\n").replace(
+        "$SHELF", "/srv/shop/shelf"
+    )
+    draft = base | {"install.sh": (0o100755, fixed.encode())}
+    around = replace(SHELVES, entry_points=(("./install.sh",),))
+    text = INSTALLING.replace("/old: [deed.txt]", "/tins: [deed.txt]")
+    proof = prove(draft, base=base, rehearsal=gallery.rehearsal(text), around=around)
+    assert proof.holds, proof.why
+    cut = [c for c in proof.cells if c.fault and c.fault.get("command") == "rm" and c.code]
+    assert cut  # it did stop half way through its own files
 
 
 def test_a_frozen_wrong_path_meets_bait_when_the_ratchet_runs() -> None:
