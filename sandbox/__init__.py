@@ -89,7 +89,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class HunkRole:
-    """What one hunk of the draft does for the proof: "carries", "needed" or "idle"."""
+    """What one hunk does for the proof: "carries", "needed", "idle" or "untried"."""
 
     path: str
     header: str  # the @@ line, or "whole file"

@@ -492,7 +492,12 @@ class Proving:
 
     def _load_bearing(self, pairs: Sequence[Pair]) -> tuple[HunkRole, ...]:
         """Which hunks the proof needs."""
-        found = hunks.hunks(self._base, self._draft)
+        # What Pawl keeps for itself runs in no cell.
+        found = tuple(
+            hunk
+            for hunk in hunks.hunks(self._base, self._draft)
+            if not hunk.path.startswith(".pawl/")
+        )
         if not found:
             return ()
         cells = self._shrink_cells(pairs[0])
@@ -503,7 +508,12 @@ class Proving:
             trial = Shrinking(self._session, self._base, self._draft, found, pairs, cells)
 
             def one(left_out: frozenset[int]) -> Without:
-                return Without.UNKNOWN if self._clock() > until else trial.without(left_out)
+                if self._clock() > until:
+                    return Without.UNKNOWN
+                with self._session.aside():
+                    said = trial.without(left_out)
+                self._session.say(f"without {len(left_out)} of {len(found)} hunks: {_SAID[said]}")
+                return said
 
             return one
 
@@ -658,7 +668,15 @@ _ROLES = {
     Without.HIT: ("carries", "without it the failure is back"),
     Without.BREAKS: ("needed", "without it the normal job is not done"),
     Without.FINE: ("idle", "not needed with what is left"),
-    Without.UNKNOWN: ("needed", "kept: it was not tried without it"),
+    Without.UNKNOWN: ("untried", "kept: the time for trying without it was over"),
+}
+
+
+_SAID = {
+    Without.HIT: "the failure is back",
+    Without.BREAKS: "the normal job is not done",
+    Without.FINE: "still held",
+    Without.UNKNOWN: "could not be judged",
 }
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class Limits:
     sources: int = 3
     frozen: int = 12
     shrink_cells: int = 4  # in each trial; all decisive classes once, at the end
-    shrink_seconds: float = 45.0
+    shrink_seconds: float = 90.0
     cell_seconds: float = 60.0
 
 
@@ -99,6 +99,7 @@ class Session:
         self._pool = ThreadPoolExecutor(max(1, engine.slots), thread_name_prefix="cell")
         self._open: list[Stage] = []
         self._lock = threading.Lock()
+        self._aside = False
         self._done = 0
         self._total = 0
 
@@ -121,7 +122,18 @@ class Session:
         with self._lock:
             self._total += cells
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Cells that are run in here are no part of the proof, and are not told as such."""
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside = False
+
     def judged(self, cell: Cell) -> None:
+        if self._aside:
+            return
         with self._lock:
             self._done += 1
             self._total = max(self._total, self._done)
