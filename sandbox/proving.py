@@ -131,6 +131,7 @@ class Proving:
         self._again(pair)
         if not self._so_far():
             return self._end()
+        self._sequences(pairs)
         self._old_ones()
         self._checks(pair)
         if not self._so_far():
@@ -237,6 +238,16 @@ class Proving:
                 self._told.degrades.append(f"{text}, in `{words(pair.base.entry)}`")
             good.append(pair)
         return good
+
+    def _sequences(self, pairs: Sequence[Pair]) -> None:
+        """Every entry point twice, and each after each other: normal work goes on being normal."""
+        todo = [(pair, other.base.entry) for pair in pairs for other in pairs]
+        self._session.expect(len(todo))
+        for cell in self._session.together(
+            [calling(self._session.one_after_another, *each) for each in todo]
+        ):
+            if cell is not None:
+                self._cells.append(cell)
 
     def _again(self, pair: Pair) -> None:
         """Ask a harm script about base and draft at the same moment once more: same answers?"""
@@ -502,9 +513,10 @@ class Proving:
             return ()
         cells = self._shrink_cells(pairs[0])
         few_cells = cells[: len(self._rehearsal.faults) + self._limits.shrink_cells]
-        until = self._clock() + self._limits.shrink_seconds
+        seconds = self._limits.shrink_seconds
+        started = self._clock()
 
-        def trial_of(cells: Sequence[CellOf]) -> Callable[[frozenset[int]], Without]:
+        def trial_of(cells: Sequence[CellOf], until: float) -> Callable[[frozenset[int]], Without]:
             trial = Shrinking(self._session, self._base, self._draft, found, pairs, cells)
 
             def one(left_out: frozenset[int]) -> Without:
@@ -518,8 +530,9 @@ class Proving:
             return one
 
         idle = [i for i, hunk in enumerate(found) if hunk.is_words]
-        confirm = trial_of(cells) if len(cells) > len(few_cells) else None
-        answer = shrink(len(found), [idle], trial_of(few_cells), confirm)
+        last = started + 1.5 * seconds  # what was found is confirmed even where time ran out
+        confirm = trial_of(cells, last) if len(cells) > len(few_cells) else None
+        answer = shrink(len(found), [idle], trial_of(few_cells, started + seconds), confirm)
         return tuple(
             HunkRole(hunk.path, hunk.header, *_ROLES[answer.parts[i]])
             for i, hunk in enumerate(found)

@@ -374,7 +374,7 @@ class Session:
         }
         harm = old_or_new(*states, **how)
         if harm and then:  # what comes after may remove what is its own, as it does with no fault
-            how["further"] = [adjusted(self._sequence(base, then), base.before, content)]
+            how["further"] = [adjusted(self._sequence(base, then).state, base.before, content)]
             harm = old_or_new(*states, **how)
         if harm.altered:
             harm = old_or_new(*states, **how, volatile=self.volatile(base, stage))
@@ -391,13 +391,44 @@ class Session:
             found |= {address for address in stage.own if kind(address) in ("files", "tree")}
         return frozenset(found)
 
-    def _sequence(self, stage: Stage, then: tuple[Argv, ...]) -> Mapping[str, str]:
-        """What the entry and those after it leave without a fault; run once, where it matters."""
+    def _sequence(self, stage: Stage, then: tuple[Argv, ...]) -> Ran:
+        """The entry and those after it without a fault; run once, where it matters."""
         with stage.lock:
             if then not in stage.sequences:
                 run = Run(stage.entry, then=then, timeout=stage.timeout, seed=stage.seed)
-                stage.sequences[then] = once_more(calling(stage.ground.run, run)).state
+                stage.sequences[then] = once_more(calling(stage.ground.run, run))
             return stage.sequences[then]
+
+    def one_after_another(self, pair: Pair, then: Argv) -> Cell | None:
+        """The draft's normal work followed by more of it; None where base can't do that either.
+
+        What comes second must do its job as well as on base, and must lose nothing that base keeps.
+        """
+        base, stage = pair.base, pair.draft
+        measure = self._sequence(base, (then,))
+        if measure.ended is not Ended.EXITED or measure.code != 0 or measure.unknown:
+            return None
+        ran = self._sequence(stage, (then,))
+        harm = old_or_new(
+            stage.before,
+            ran.state,
+            base.after,
+            stage.after,
+            watch=self.rehearsal.watch,
+            tracked=stage.tracked,
+            exempt=self._exempt(pair, stage, faulty=False),
+            further=[measure.state],
+        )
+        harm = Harm(lost=harm.lost)  # what differs in content was judged after the first
+        said, why = outcome(ran, harm, True, False)
+        done = works.effects(base.after, measure.state, self.rehearsal.watch)
+        if said is Outcome.HELD and ran.code != 0 and done:  # nothing left to do is no failure
+            said, why = Outcome.HIT, f"the normal job is not done; it ends with {ran.code}."
+        why = f"`{words(then)}` right after `{words(stage.entry)}`: {why}"
+        cell = self.cell(stage, CellKind.CONTROL, None, ran, said, why, harm)
+        cell = replace(cell, id=_cell_id(self.name, stage, CellKind.CONTROL, {"then": then}))
+        self.judged(cell)
+        return cell
 
     def _asked(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Cell:
         """`cell` after the rehearsal's own scripts were asked, where it has some."""

@@ -36,7 +36,7 @@ class Stage:
     calls: tuple[Call, ...] = ()
     timeout: float = 60.0
     lost: bool = False  # the engine itself failed in priming
-    sequences: dict[tuple[Argv, ...], State] = field(default_factory=dict)
+    sequences: dict[tuple[Argv, ...], Ran] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -280,6 +280,37 @@ def test_priming_of_the_draft_may_leave_its_own_marker() -> None:
     assert proof.holds, proof.why
 
 
+def test_a_fix_that_only_works_the_first_time_is_refused() -> None:
+    draft = gallery.add_only()
+    publish = draft["publish.sh"][1].decode()
+    once = publish.replace("./build.sh", "[ -e /srv/done ] && exit 4\n./build.sh")
+    draft["publish.sh"] = (0o100755, once.encode() + b"touch /srv/done\nrm -f /srv/fresh\n")
+    # each run makes what the next one trips over; priming is followed by a fresh start
+    draft["nightly.sh"] = (0o100755, draft["nightly.sh"][1] + b"touch /srv/done\n")
+    text = gallery.REHEARSAL.replace("prime: [entry]", "prime: [[./nightly.sh], [./reset.sh]]")
+    reset = (0o100755, b"#!/bin/sh\nrm -f /srv/done\n")
+    proof = prove(
+        draft | {"reset.sh": reset},
+        base=gallery.tree() | {"reset.sh": reset},
+        rehearsal=gallery.rehearsal(text),
+    )
+    assert not proof.holds
+    assert "right after" in proof.why
+
+
+def test_a_fix_that_removes_on_the_second_run_is_refused() -> None:
+    draft = gallery.add_only()
+    publish = draft["publish.sh"][1].decode()
+    twice = (
+        "[ -e /srv/second ] && aws s3 rm s3://gallery/scans/b.tif\n"
+        "[ -e /srv/first ] && touch /srv/second\ntouch /srv/first\n"
+    )
+    draft["publish.sh"] = (0o100755, (publish + twice).encode())
+    proof = prove(draft)
+    assert not proof.holds
+    assert "s3://gallery/scans/b.tif" in proof.why
+
+
 def test_a_fix_that_leaves_part_of_the_job_out_is_refused() -> None:
     draft = gallery.add_only()
     draft["build.sh"] = (0o100755, (gallery.SAFE_BUILD + "rm -f out/scans/new.tif\n").encode())
