@@ -46,6 +46,16 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Mirroring:
+    """A command that makes a live place equal to a source, where it stands and who comes to it."""
+
+    entry: Argv  # () for a block of CI
+    path: str
+    line: int
+    words: Argv  # its name and the words of it that are known, without patterns
+
+
+@dataclass(frozen=True)
 class Survey:
     """What reading found in a tree, without running anything."""
 
@@ -56,6 +66,7 @@ class Survey:
     unread: tuple[str, ...] = ()  # what could not be parsed, and why
     reach: Mapping[Argv, tuple[str, ...]] | None = None
     """Entry point -> files of the tree that it can run or read as code (its static closure)."""
+    mirrors: tuple[Mirroring, ...] = ()
 
 
 @dataclass(frozen=True)

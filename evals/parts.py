@@ -13,7 +13,7 @@ from pathlib import Path
 from agents import Planner, Reader, Rehearsal, Trial
 from sandbox import Files, Outcome, Progress, Prover, Surroundings
 from service import settings, wiring
-from service.flow.desk import surroundings
+from service.flow.desk import mirrorings, surroundings
 from service.repos import ratchet
 
 Say = Callable[[str], None]
@@ -27,11 +27,16 @@ class Parts:
     planner: Planner
     reader: Reader
 
-    def around(self, base: Files, rehearsal: Files, failure: str) -> Surroundings:
+    def around(
+        self, base: Files, rehearsal: Files, failure: str, draft: Files | None = None
+    ) -> Surroundings:
         """What the proof takes from the repository itself, as the product does it."""
         entry = wiring.RehearsalFormat().entry(rehearsal)
         found = self.reader.around(base, entry, failure)
-        return surroundings(found, ratchet.config(base).checks, entry)
+        around = surroundings(found, ratchet.config(base).checks, entry)
+        if draft is None:
+            return around
+        return replace(around, draft_mirrors=mirrorings(self.reader.around(draft, entry, failure)))
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _proven(
             rehearsal=rehearsal,
             name=name,
             ratchet=ratchet.rehearsals(case.base),
-            around=parts.around(case.base, rehearsal, failure),
+            around=parts.around(case.base, rehearsal, failure, drafted.files),
             watch=teller(f"{case.name} {patch.name}", say),
         )
     except Exception as wrong:  # noqa: BLE001 (one proof that breaks is a figure, not an end)

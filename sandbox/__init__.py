@@ -52,6 +52,16 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Mirroring:
+    """A command that makes a live place equal to a source, as `agents.reading` found it."""
+
+    entry: Argv  # who comes to it; () for a block of CI
+    path: str
+    line: int
+    words: Argv  # its name and the words of it that are known, without patterns
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What the proof takes from the repository itself; no planner chooses any of it."""
 
@@ -62,6 +72,10 @@ class Surroundings:
     """Addresses (see `sandbox.rehearsal`) of folders that commands read from."""
     checks: tuple[Argv, ...] = ()
     """The repository's own checks, from the *base* commit's `.pawl/config.yaml`."""
+    mirrors: tuple[Mirroring, ...] = ()
+    """What base's text can do to live places, whether or not a run comes to it."""
+    draft_mirrors: tuple[Mirroring, ...] = ()
+    """The same of the draft's text."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from sandbox import (
 )
 from sandbox.engine import Ended, Run
 from sandbox.judges import Says
-from sandbox.proof import hunks, neighbours
+from sandbox.proof import hunks, mirrors, neighbours
 from sandbox.proof.freezing import spread
 from sandbox.proof.neighbours import Neighbour
 from sandbox.proof.settings import places
@@ -128,6 +128,7 @@ class Proving:
         if not self._repeats() or not self._so_far():
             return self._end()
         pairs = [pair, *self._others()]
+        self._never_run(pairs)
         self._again(pair)
         if not self._so_far():
             return self._end()
@@ -248,6 +249,27 @@ class Proving:
         ):
             if cell is not None:
                 self._cells.append(cell)
+
+    def _never_run(self, pairs: Sequence[Pair]) -> None:
+        """A mirror of the draft that no control comes to was not tried, so it can't hold."""
+        around = self._around
+        new = mirrors.never_tried(
+            around.mirrors,
+            {pair.base.entry: pair.base.calls for pair in pairs},
+            around.draft_mirrors,
+            {pair.draft.entry: pair.draft.calls for pair in pairs},
+        )
+        for mirror in new:
+            stage = next((p.draft for p in pairs if p.draft.entry == mirror.entry), pairs[0].draft)
+            why = (
+                f"`{words(mirror.words)[:80]}` at {mirror.path}:{mirror.line} can empty a live "
+                "place, and no run without a fault came to it, so nothing was tried of it."
+            )
+            self._add(
+                self._session.cell(
+                    stage, CellKind.CONTROL, None, stage.control, Outcome.BROKEN, why
+                )
+            )
 
     def _again(self, pair: Pair) -> None:
         """Ask a harm script about base and draft at the same moment once more: same answers?"""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from agents import Argv, EntryPoint, Files, Setting, Survey
+from agents import Argv, EntryPoint, Files, Mirroring, Setting, Survey
 from agents.reading import effects, entries, tools
 from agents.reading.syntax import MAX_BYTES, error_nodes, looks_like_shell, parse_shell
 from agents.reading.trace import trace, trace_text
@@ -97,6 +97,7 @@ class TreeReader:
             ),
             unread=unread(tree, kept),
             reach={r.start.argv: r.trace.files for r in kept},
+            mirrors=tuple(_mirrorings(tree, kept)),
         )
 
 
@@ -154,6 +155,28 @@ def destructive_lines(tree: Files, run: Trace) -> list[str]:
         elif is_destructive(step):
             found.append(f"{_at(tree, step)} {' '.join(step.texts)[:80]}")
     return list(dict.fromkeys(found))
+
+
+def _mirrorings(tree: Files, kept: Iterable[Reach]) -> Iterator[Mirroring]:
+    """The mirrors of runs and of CI's own blocks, one a run and place."""
+    runs = [(reach.start.argv, reach.trace) for reach in kept]
+    runs += [((), run) for _, run in ci_traces(tree)]
+    for entry, run in runs:
+        seen: set[tuple[str, int]] = set()
+        for mirror in effects.mirrors(run):
+            place = mirror.step.place
+            if not mirror.publishes or (place.path, place.start) in seen:
+                continue
+            seen.add((place.path, place.start))
+            content = tree[place.path][1] if place.path in tree else b""
+            known = [w.text for w in mirror.step.words[1:] if w.known and _is_plain(w.text)]
+            words = (mirror.step.name, *known)
+            yield Mirroring(entry, place.path, line_of(content, place.start), words)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a shell hands a word on as it stands."""
+    return bool(text) and not set("*?[~{") & set(text)
 
 
 def ci_traces(tree: Files) -> list[tuple[entries.Block, Trace]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents import Reader, Rehearsal, Survey, Trial
-from sandbox import Outcome, Surroundings
+from sandbox import Mirroring, Outcome, Surroundings
 from sandbox import Setting as CellSetting
 from sandbox import Trial as SandboxTrial
 from service.changes import Agent, Change
@@ -23,15 +23,29 @@ def surroundings(
         settings=tuple(CellSetting(s.name, s.file, s.value, s.feeds) for s in survey.settings),
         sources=survey.sources,
         checks=checks,
+        mirrors=mirrorings(survey),
     )
 
 
-def around(reader: Reader, parts: Parts, base: Files, rehearsal: Rehearsal) -> Surroundings:
-    """What the proof of `rehearsal` takes from the repository: read from `base`, not chosen."""
+def mirrorings(survey: Survey) -> tuple[Mirroring, ...]:
+    """What reading found that can empty a live place, as the proof takes it."""
+    return tuple(Mirroring(m.entry, m.path, m.line, m.words) for m in survey.mirrors)
+
+
+def around(
+    reader: Reader, parts: Parts, base: Files, rehearsal: Rehearsal, draft: Files | None = None
+) -> Surroundings:
+    """What the proof of `rehearsal` takes from the repository: read from `base`, not chosen.
+
+    Of `draft` only what it can do to live places is read, as a question that its runs must answer.
+    """
     entry = parts.rehearsals.entry(rehearsal.files)
-    return surroundings(
+    found = surroundings(
         reader.around(base, entry, rehearsal.failure), parts.trees.checks(base), entry
     )
+    if draft is None:
+        return found
+    return replace(found, draft_mirrors=mirrorings(reader.around(draft, entry, rehearsal.failure)))
 
 
 @dataclass

@@ -24,7 +24,7 @@ def prove(parts: Parts, change: Change) -> Change:
         rehearsal=rehearsal.files,
         name=rehearsal.name,
         ratchet=parts.trees.ratchet(base),
-        around=around(parts.reader, parts, base, rehearsal),
+        around=around(parts.reader, parts, base, rehearsal, draft),
         watch=parts.thread.progress,
     )
     document = records.proof(proof, parts.keep_log)

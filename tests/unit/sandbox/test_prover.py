@@ -9,6 +9,7 @@ from sandbox import (
     BadRehearsal,
     CellKind,
     Files,
+    Mirroring,
     Outcome,
     Progress,
     Proof,
@@ -523,3 +524,21 @@ def test_a_preparation_that_fails_is_an_error_with_a_remedy() -> None:
         )
     assert caught.value.code == "bad-prepare"
     assert caught.value.mend
+
+
+def test_a_mirror_that_waits_where_no_run_comes_is_not_proven() -> None:
+    """A date, a counter, a new script: what was never run was never tried."""
+    mirror = ("aws", "s3", "sync", "out", "s3://gallery", "--delete")
+    old = tuple(
+        Mirroring(entry, entry[0].removeprefix("./"), 4, mirror)
+        for entry in gallery.AROUND.entry_points
+    )
+    around = replace(
+        gallery.AROUND,
+        mirrors=old,
+        draft_mirrors=(Mirroring(("./prune.sh",), "prune.sh", 3, mirror),),
+    )
+    proof = prove(gallery.add_only(), around=around)
+    assert not proof.holds
+    assert "prune.sh:3" in proof.why
+    assert prove(gallery.add_only(), around=replace(around, draft_mirrors=())).holds
