@@ -43,7 +43,7 @@ def _words(message: str | None, file: Path | None, command: str) -> str:
     return text
 
 
-@cli.command()
+@cli.command(short_help="Propose a structural change for what happened.")
 @click.argument("directory", type=HERE, default=".")
 @click.option("-m", "--message", metavar="TEXT", help="The incident or toil in your own words.")
 @click.option("-f", "--file", type=TEXT_FILE, help="The same from a file; - reads standard input.")
@@ -129,7 +129,7 @@ def prove(
     )
 
 
-@cli.command()
+@cli.command(short_help="Run a repository's ratchet: its rehearsals.")
 @click.argument("directory", type=HERE, default=".")
 @click.argument("names", nargs=-1)
 @click.option("--base", metavar="REV", help="Judge beside this revision (rehearsals come from it).")
