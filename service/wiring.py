@@ -205,6 +205,7 @@ def running(
     planner_: Planner,
     entry: tuple[str, ...] | None = None,
     blocked: frozenset[str] = frozenset(),
+    replans: bool = True,
 ) -> Iterator[tuple[Store, Inline]]:
     """Open all parts for one process and close them: the store and the inline engine over it."""
     from service.worker.inline import Inline
@@ -229,6 +230,7 @@ def running(
             clock=clock,
             thread=thread,
             entry=entry,
+            replans=replans,
         )
         yield kept, Inline(parts, kept, settings.home / "flow.sqlite", f"pid {os.getpid()}")
     finally:

@@ -135,7 +135,12 @@ def run(
     terminal.say("first verdict in about half a minute, the whole proof in one to three minutes")
     try:
         with wiring.running(
-            kept, terminal, planner_=planner, entry=entry, blocked=snapshot.blocked
+            kept,
+            terminal,
+            planner_=planner,
+            entry=entry,
+            blocked=snapshot.blocked,
+            replans=not given,
         ) as (store, inline):
             change = requests.ask(
                 store, snapshot, text, planner=planner.name, entry=entry, given=given

@@ -49,7 +49,7 @@ def gate(parts: Parts, change: Change) -> Change:
     ]
     if verdict.refused:
         why = verdict.broke or "; ".join(f"{f.title}: {f.why}" for f in denies)
-        back = not verdict.broke and change.returned == 0 and parts.planner.name != "given"
+        back = not verdict.broke and change.returned == 0 and parts.replans
         to = Stage.REHEARSED if back else Stage.REFUSED
         sets: dict[str, object] = {"why": parts.facts.mask(why), "returned": change.returned + 1}
         if back:

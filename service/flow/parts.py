@@ -126,6 +126,7 @@ class Parts:
     clock: Callable[[], datetime]
     thread: Thread
     entry: tuple[str, ...] | None = None  # a person said which entry point
+    replans: bool = True  # somebody's own fix is tried once: there is no second plan
     stop: Callable[[], bool] = field(default=lambda: False)
 
     # --- documents ------------------------------------------------------------------------

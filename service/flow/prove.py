@@ -64,7 +64,8 @@ def prove(parts: Parts, change: Change) -> Change:
         return proven
     parts.thread.say(f"the proof does not hold: {proof.why}")
     attempts = change.attempts + 1
-    to = Stage.REHEARSED if change.attempts < MAX_ATTEMPTS else Stage.NOT_PROVEN
+    again = parts.replans and change.attempts < MAX_ATTEMPTS
+    to = Stage.REHEARSED if again else Stage.NOT_PROVEN
     return parts.changes.record(
         change.id,
         Move(

@@ -138,6 +138,14 @@ def test_a_proof_goes_back_three_times_and_then_it_is_not_proven(desk: Desk) -> 
     assert EXIT[outcome(change, desk.store.artifacts)["outcome"]] == 5
 
 
+def test_a_fix_that_somebody_gave_is_tried_once(desk: Desk) -> None:
+    desk.planner.plans = [plan_with(BAD)]
+    desk.parts = replace(desk.parts, replans=False)
+    change = desk.run(desk.asked())
+    assert change.stage is Stage.NOT_PROVEN
+    assert EXIT[outcome(change, desk.store.artifacts)["outcome"]] == 5
+
+
 def test_a_denial_goes_back_once_with_its_remedy(desk: Desk) -> None:
     desk.planner.plans = [plan_with(GOOD), plan_with(GOOD + b"# narrower\n")]
     desk.gate.verdicts = [verdict(finding(Level.DENY)), verdict()]
