@@ -383,7 +383,7 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
     desk.say(_seen(tree, fitting))
     tried: list[str] = []
     unplayable: list[str] = []
-    budget = MAX_TRIES
+    budget, judged = MAX_TRIES, 0
     for candidate in fitting:
         if budget <= 0:
             break
@@ -404,6 +404,7 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             one = rehearsal(tree, candidate, world, attempt)
             desk.say(f"trying on base: {shown}, where {attempt.shown}")
             trial = desk.try_rehearsal(one)
+            judged += trial.control_good
             if trial.control_good and trial.hits:
                 desk.say(f"hits: {trial.why}")
                 return one
@@ -421,6 +422,17 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             tree,
             "a publish that deletes was found, but its world can't be set up",
             unknown=tuple(dict.fromkeys(unplayable)),
+        )
+    if not judged:
+        said = tried[0].splitlines()[0][:300]
+        return NotReproduced(
+            why="a publish that deletes was found, but its normal run can't be judged here: "
+            + said,
+            tried=tuple(tried),
+            would_help=(
+                "what the run needs that is not in the repository (files, settings, programs)",
+                "another entry point that reaches the same publish (`--entry`)",
+            ),
         )
     return NotReproduced(
         why=f"{len(tried)} ways in which the publish could go wrong were tried, and no live file "

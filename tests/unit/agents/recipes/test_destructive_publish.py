@@ -138,6 +138,8 @@ def test_a_run_that_does_not_work_without_faults_is_not_tried_again() -> None:
     answer = RecipePlanner().rehearse(brief(files, request), desk)
     assert isinstance(answer, NotReproduced)
     assert len(desk.tried) == 1
+    assert "can't be judged" in answer.why
+    assert "no live file was lost" not in answer.why
 
 
 def test_a_hit_with_a_bad_control_does_not_count() -> None:
