@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from agents import Files
 from agents.reading import effects, entries, tools
@@ -507,15 +508,31 @@ def stimulus(
             if step.name not in ("cp", "rsync", "install"):
                 continue
             for where in effects.reads(step):
-                inside = tree_path(where.rstrip("/*").rstrip("/").removesuffix("/."))
-                below = sorted(p for p in tree if inside and p.startswith(inside + "/"))
+                named = tree_path(where.rstrip("/*").rstrip("/").removesuffix("/.")) or ""
+                folder = _before_pattern(named)
+                below = sorted(
+                    p
+                    for p in tree
+                    if folder
+                    and p.startswith(folder + "/")
+                    and (folder == named or fnmatchcase(p, named))
+                )
                 if below:
                     kind = posixpath.splitext(below[0])[1]
                     return {
                         "change": [f"{TREE}/{below[0]}"],
-                        "add": [f"{TREE}/{inside}/newest{kind}"],
+                        "add": [f"{TREE}/{posixpath.dirname(below[0])}/newest{kind}"],
                     }
     return _changed_by_hand(run, world, mirrors)
+
+
+def _before_pattern(path: str) -> str:
+    """The folder that holds all that a pattern of the shell can mean; a plain path as it is."""
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        if set("*?[") & set(part):
+            return "/".join(parts[:number])
+    return path
 
 
 def _changed_by_hand(run: Trace, world: World, mirrors: Iterable[Mirror]) -> dict[str, list[str]]:

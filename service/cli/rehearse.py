@@ -30,8 +30,10 @@ def rehearse(
 ) -> None:
     """Run the ratchet and exit 0 (all hold), 5 (one hits) or 1 (one can't be judged)."""
     from service.repos.ratchet import rehearsals
-    from service.repos.trees import at, snapshot
+    from service.repos.trees import at, enclosing, snapshot
 
+    # A ratchet is a repository's: asked for in a folder of it, the whole is meant.
+    directory = enclosing(directory) or directory
     tree = at(directory, head).files if head else snapshot(directory).files
     ground = at(directory, base).files if base else None
     found = rehearsals(ground if ground is not None else tree)

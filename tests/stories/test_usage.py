@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,16 @@ def test_help_tells_the_exit_codes(pawl: Pawl) -> None:
     done = pawl.run("--help")
     assert done.returncode == 0
     assert "6 refused by the gate" in " ".join(done.stdout.split())
+
+
+def test_the_ratchet_is_the_whole_repositorys_wherever_it_is_asked_for(pawl: Pawl) -> None:
+    site = pawl.home / "site"
+    rehearsal = site / ".pawl/rehearsals/one"
+    rehearsal.mkdir(parents=True)
+    (rehearsal / "rehearsal.yaml").write_text("schema: other\n")
+    (site / "below").mkdir()
+    (site / "below/file").write_text("x\n")
+    subprocess.run(["git", "init", "-q", str(site)], check=True)
+    done = pawl.run("rehearse", site / "below", "nobody")
+    assert done.returncode == 2
+    assert "there are: one" in done.stderr

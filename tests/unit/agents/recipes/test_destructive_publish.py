@@ -380,3 +380,21 @@ def test_bytes_that_no_edit_names_stay_as_they_are() -> None:
     assert text == script.replace("\n\n\n   cp", "\nset -euo pipefail\n\n\n   cp", 1).replace(
         "  --delete", "", 1
     )
+
+
+def test_a_pattern_of_the_shell_still_tells_which_file_is_new_input() -> None:
+    files: Files = {
+        "push.sh": (
+            0o100755,
+            b"#!/bin/sh\nmkdir -p o; cp src/*.bin o/\naws s3 sync o/ s3://depot/x/ --delete\n",
+        ),
+        "README.md": (0o100644, b"Run `./push.sh` to publish.\n"),
+        "src/a.bin": (0o100644, b"a"),
+        "src/b.bin": (0o100644, b"b"),
+        "src/notes.txt": (0o100644, b"n"),
+    }
+    rehearsal, _ = rehearsed(files, "push.sh deleted objects from the bucket", True)
+    assert document(rehearsal)["stimulus"] == {
+        "change": ["/repo/src/a.bin"],
+        "add": ["/repo/src/newest.bin"],
+    }
