@@ -40,7 +40,6 @@ class Sheet:
     changes: list[Change] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    loosened: bool = False  # a script got no nounset because it reads unset variables
 
     def add(self, start: int, end: int, new: bytes, path: str, why: str) -> bool:
         """Take a change down unless it stands next to text that could not be parsed."""
@@ -84,8 +83,6 @@ def strict_scripts(sheet: Sheet, runs: Sequence[Run], *, nounset: bool) -> None:
         want = {"errexit"} | ({"pipefail"} if dialect == "bash" else set())
         if nounset and not _reads_unset(runs, path):
             want.add("nounset")
-        elif nounset:
-            sheet.loosened = True
         if {"errexit", "pipefail"} & want <= have:
             continue  # what it lacks at most is nounset, which stops no failure
         _switch(sheet, path, content, want, dialect)

@@ -233,7 +233,6 @@ class Shapes:
         self._root = schema
         self._trees = trees
         self._names: dict[str, Any] = {}  # "data.p.rule": its value, "...()[i]": an argument
-        self._modules: dict[str, str] = {}
         self.reads: dict[str, set[str]] = {module: set() for module in trees}
         self.problems: list[Problem] = []
 

@@ -131,10 +131,6 @@ class Daemon:
         with _translated():
             return dict(self._api.info())
 
-    def image_there(self, tag: str) -> bool:
-        with _translated():
-            return bool(self._api.images(name=tag))
-
     def create(self, recipe: Recipe) -> str:
         """Create a hardened container; return its id. A warning of the engine is a refusal.
 

@@ -14,13 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents import (
-    Alternative,
-    Edit,
     EntryPoint,
     Plan,
-    Prediction,
     Rehearsal,
-    ReshapeKind,
     Setting,
     Survey,
 )
@@ -172,23 +168,6 @@ def plan(value: Plan) -> Document:
         },
         "why_not_deeper": value.why_not_deeper,
     }
-
-
-def to_plan(document: Document) -> Plan:
-    return Plan(
-        title=document["title"],
-        kind=ReshapeKind(document["kind"]),
-        edits=tuple(
-            Edit(e["path"], _unfile(e["before"]), _unfile(e["after"]), e["why"])
-            for e in document["edits"]
-        ),
-        reasons=tuple(document["reasons"]),
-        alternatives=tuple(Alternative(**a) for a in document["alternatives"]),
-        unsolved=tuple(document["unsolved"]),
-        price=tuple(document["price"]),
-        prediction=Prediction(**document["prediction"]),
-        why_not_deeper=document["why_not_deeper"],
-    )
 
 
 def plan_for_people(document: Document) -> Document:

@@ -10,8 +10,6 @@ from service.app import records
 from service.changes import Change, Digest, Request, Source, System
 from service.repos import Snapshot
 
-MAX_TEXT = 100_000
-
 
 def by_cli() -> System:
     """Who asks at a terminal: not a signed-in person, so a change of theirs must be adopted."""

@@ -61,10 +61,8 @@ def test_a_script_may_still_exit_127_by_itself(opened: Open) -> None:
 
 
 def test_a_run_that_ignores_every_signal_ends_at_its_time(opened: Open) -> None:
-    began = time.monotonic()
     ran = opened().run(bash("trap '' TERM INT HUP QUIT; while :; do :; done", timeout=1.5))
-    assert ran.ended is Ended.TIMEOUT
-    assert time.monotonic() - began < 15
+    assert ran.ended is Ended.TIMEOUT  # and it came back, though the loop never ends
 
 
 def test_endless_output_is_cut_off_and_said_to_be(opened: Open) -> None:
@@ -75,10 +73,9 @@ def test_endless_output_is_cut_off_and_said_to_be(opened: Open) -> None:
 
 
 def test_a_background_child_that_holds_the_output_does_not_delay_success(opened: Open) -> None:
-    began = time.monotonic()
-    ran = opened().run(bash("sleep 300 & echo done"))
+    ran = opened().run(bash("sleep 300 & echo done", timeout=60))
+    # had it waited for the child, its time would have run out
     assert (ran.ended, ran.code, ran.output) == (Ended.EXITED, 0, b"done\n")
-    assert time.monotonic() - began < 20
 
 
 def test_a_child_that_left_its_session_is_gone_with_the_cell(opened: Open) -> None:

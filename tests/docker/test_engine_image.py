@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 
 import docker
@@ -27,10 +26,8 @@ def raw() -> Iterator[docker.DockerClient]:
 
 def test_an_image_that_is_there_is_not_built_again(engine: Engine) -> None:
     said: list[str] = []
-    began = time.monotonic()
     assert ensure_image(DEFAULT_URL, said.append) == engine.image == image_tag()
-    assert said == []
-    assert time.monotonic() - began < 10
+    assert said == []  # whatever is built is told first
 
 
 def test_no_layer_tells_how_the_builder_reaches_packages(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -229,7 +229,3 @@ class PlainFacts:
 
     def mask(self, text: str) -> str:
         return text.replace("hunter2", "****")
-
-
-def told(planner: ScriptedPlanner) -> Sequence[tuple[str, ...]]:
-    return planner.told
