@@ -48,7 +48,9 @@ _DIGESTS = frozenset(
 )
 _PEOPLE = frozenset({"shapers", "reviewers"})
 _COUNTERS = frozenset({"attempts", "returned"})
-_SETTABLE = _DIGESTS | _PEOPLE | _COUNTERS | {"adopter", "why", "told", "base", "prediction_due"}
+_SETTABLE = (
+    _DIGESTS | _PEOPLE | _COUNTERS | {"adopter", "why", "title", "told", "base", "prediction_due"}
+)
 
 # What a binding is made from, with what stands for it: when one moves, the binding is void.
 _BOUND = frozenset(
@@ -81,7 +83,7 @@ class Move:
 
     `sets` may name: tree, survey, rehearsal, plan, draft, proof, facts, verdict, patch, binding,
     ending (digests or None), shapers, reviewers (principals, added to those on record), adopter,
-    told (tuple of texts, replaces), why, base, prediction_due. `attempts` and `returned` follow
+    told (tuple of texts, replaces), why, title, base, prediction_due. `attempts`, `returned` follow
     from the move; who names them must name what follows. `approvals` is read for merging, merged.
     """
 

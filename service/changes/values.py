@@ -134,6 +134,8 @@ class Change:
     adopter: Person | None = None
     """Who took over a request that no signed-in person made; counts as requester."""
     why: str = ""
+    title: str = ""
+    """What the plan does, in a line; "" before there is one."""
     ending: Digest | None = None
     """What was found where it ended or stopped to ask: tried, looked for, would help."""
     told: tuple[str, ...] = ()

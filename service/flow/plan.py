@@ -51,7 +51,15 @@ def plan(parts: Parts, change: Change) -> Change:
     patch = parts.changes.artifacts.put(parts.trees.write_patch(brief.tree, drafted.files))
     planned = parts.changes.record(
         change.id,
-        Move(Stage.PLANNED, {"plan": plan_digest, "draft": draft_digest, "patch": patch}),
+        Move(
+            Stage.PLANNED,
+            {
+                "plan": plan_digest,
+                "draft": draft_digest,
+                "patch": patch,
+                "title": parts.facts.mask(answer.title),
+            },
+        ),
         Judgment(
             kind=Kind.PLAN_MADE,
             actor=planner_actor(parts),

@@ -21,6 +21,7 @@ from service.store.errors import (
 )
 from service.store.leases import Lease
 from service.store.store import Clock, Store, export_log, read_export
+from service.store.unit import View, Work
 
 __all__ = [
     "ArtifactDamaged",
@@ -40,6 +41,8 @@ __all__ = [
     "StoreError",
     "StoreTooNew",
     "UnknownChange",
+    "View",
+    "Work",
     "export_log",
     "read_export",
 ]

@@ -64,8 +64,12 @@ class Writer:
         return Grown(size, size + len(said), tuple(tops))
 
     def keep(self, grown: Grown) -> None:
-        """Remember a tree that was committed."""
+        """Remember a tree that was committed, or is about to be."""
         self._known = grown
+
+    def forget(self) -> None:
+        """Read the tree again at the next append: what was remembered may not be there."""
+        self._known = Grown(0, 0, ())
 
 
 def length(db: sqlite3.Connection) -> int:

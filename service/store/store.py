@@ -57,6 +57,7 @@ from service.store.disk import write_whole
 from service.store.errors import KeyUnusable, StoreBusy, StoreError
 from service.store.leases import TTL, Lease, Leases
 from service.store.rows import METADATA
+from service.store.unit import View, Work
 
 Clock = Callable[[], datetime]
 """Answers the time, with a zone."""
@@ -184,7 +185,7 @@ class Store:
     def get(self, change: ChangeId) -> Change:
         """The change with that id. Raises `UnknownChange`."""
         with self._database.reading() as connection:
-            return _get(connection, change)
+            return get_change(connection, change)
 
     def list(
         self,
@@ -199,7 +200,7 @@ class Store:
         with self._database.reading() as connection:
             below = None
             if after is not None:
-                _get(connection, after)
+                get_change(connection, after)
                 find = select(_CHANGE.c.number).where(_CHANGE.c.id == after)
                 below = connection.execute(find).scalar_one()
             # A query a stage, so that each one walks its index and stops after `limit` numbers.
@@ -238,21 +239,43 @@ class Store:
         One transaction. Raises `MoveRefused` where the move is not allowed from the stage that the
         change is in now, `UnknownChange`, `BadEntry`; then nothing was written.
         """
-        said = [_about(change, one) for one in (*evidence, judgment)]
         with self._database.writing() as connection:
-            before = _get(connection, change)
-            now = self._clock()
-            after = apply(before, move, now)
-            if isinstance(after, Refused):
-                raise MoveRefused(after)
-            connection.execute(
-                update(_CHANGE).where(_CHANGE.c.id == change).values(**values.row_of(after))
-            )
-            moved = values.moved(before, after, move)
-            entries: list[log.Said] = [(one, None) for one in said[:-1]]
-            grown = self._append(connection, [*entries, (said[-1], moved)], now)
+            after, grown = self._step(connection, self._clock(), change, move, judgment, evidence)
         self._log.keep(grown)
         return after
+
+    # --- units of work --------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[Work]:
+        """One transaction over all that the store keeps; short: nobody else writes meanwhile."""
+        try:
+            with self._database.writing() as connection:
+                now = self._clock()
+
+                def note(judgments: Sequence[Judgment]) -> range:
+                    entries: list[log.Said] = [(one, None) for one in judgments]
+                    grown = self._append(connection, entries, now)
+                    self._log.keep(grown)
+                    return range(grown.first, grown.size)
+
+                def record(
+                    change: ChangeId, move: Move, judgment: Judgment, evidence: Sequence[Judgment]
+                ) -> Change:
+                    after, grown = self._step(connection, now, change, move, judgment, evidence)
+                    self._log.keep(grown)
+                    return after
+
+                yield Work(connection, now, note, record)
+        except BaseException:
+            self._log.forget()  # what it remembers of the tree was rolled back
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """One view of what is committed."""
+        with self._database.reading() as connection:
+            yield View(connection, self._clock())
 
     # --- the log --------------------------------------------------------------------------
 
@@ -426,6 +449,27 @@ class Store:
 
     # --- inside ---------------------------------------------------------------------------
 
+    def _step(
+        self,
+        connection: Connection,
+        now: datetime,
+        change: ChangeId,
+        move: Move,
+        judgment: Judgment,
+        evidence: Sequence[Judgment],
+    ) -> tuple[Change, log.Grown]:
+        said = [_about(change, one) for one in (*evidence, judgment)]
+        before = get_change(connection, change)
+        after = apply(before, move, now)
+        if isinstance(after, Refused):
+            raise MoveRefused(after)
+        connection.execute(
+            update(_CHANGE).where(_CHANGE.c.id == change).values(**values.row_of(after))
+        )
+        moved = values.moved(before, after, move)
+        entries: list[log.Said] = [(one, None) for one in said[:-1]]
+        return after, self._append(connection, [*entries, (said[-1], moved)], now)
+
     def _append(self, connection: Connection, said: Sequence[log.Said], now: datetime) -> log.Grown:
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         return self._log.append(driver, said, now)
@@ -516,7 +560,8 @@ _CONTRADICTED = (
 )
 
 
-def _get(connection: Connection, change: ChangeId) -> Change:
+def get_change(connection: Connection, change: ChangeId) -> Change:
+    """The change with that id. Raises `UnknownChange`."""
     row = connection.execute(select(_CHANGE).where(_CHANGE.c.id == change)).mappings().first()
     if row is None:
         raise UnknownChange(change)

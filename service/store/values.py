@@ -56,6 +56,7 @@ def row_of(change: Change) -> dict[str, Any]:
         "adopter": None if change.adopter is None else change.adopter.id,
         "told": json.dumps(change.told),
         "why": change.why,
+        "title": change.title or None,
         "created": change.created,
         "updated": change.updated,
         "prediction_due": change.prediction_due,
@@ -76,6 +77,7 @@ def change_of(row: Mapping[Any, Any]) -> Change:
         adopter=None if row["adopter"] is None else Person(row["adopter"]),
         told=tuple(json.loads(row["told"])),
         why=row["why"],
+        title=row["title"] or "",
         created=row["created"],
         updated=row["updated"],
         prediction_due=row["prediction_due"],
@@ -86,6 +88,7 @@ def on_record(change: Change) -> dict[str, Any]:
     """What the log says of a change's fields. Words of people stand there by digest only."""
     return {
         **{name: getattr(change, name) for name in _PLAIN},
+        "title": change.title or None,
         "requester": [change.request.by.kind, change.request.by.id],
         "text": digest_of(change.request.text.encode("utf-8", "surrogatepass")),
         "shapers": [[one.kind, one.id] for one in change.shapers],

@@ -1,0 +1,1 @@
+"""Pages and API over HTTP. Parses, asks a use case of `service.app`, renders; decides nothing."""

@@ -1,0 +1,1 @@
+"""The API below /api/v1: JSON in, JSON out; nothing here decides."""

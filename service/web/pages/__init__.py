@@ -1,0 +1,1 @@
+"""A module a page, all of one shape: `routes(services) -> APIRouter`."""

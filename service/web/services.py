@@ -1,0 +1,50 @@
+"""What the web layer works with: the use cases, joined by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from service.app.decisions import Decisions
+from service.app.live import Following
+from service.app.people import People
+from service.app.repositories import Repositories
+from service.changes import ChangeId
+from service.store import Store
+
+
+class Worker(Protocol):
+    """The engine that runs changes, as far as pages need it."""
+
+    def wake(self, change: ChangeId) -> None:
+        """Run `change` when there is room."""
+        ...
+
+    def stop(self, change: ChangeId) -> bool:
+        """Ask the run of `change` to stop after the step it is in; False where none runs."""
+        ...
+
+    def running(self) -> tuple[ChangeId, ...]: ...
+
+    def queued(self) -> tuple[ChangeId, ...]: ...
+
+    def state(self) -> dict[str, Any]:
+        """For the system page: engine {ok, text}, image, slots, disk {free, total}, policy."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    store: Store
+    people: People
+    repositories: Repositories
+    decisions: Decisions
+    following: Following
+    worker: Worker
+    clock: Callable[[], datetime]
+    public_url: str
+    """scheme://host[:port] as browsers see it: cookies, CSRF and passkeys follow from it."""
+    mask: Callable[[str], str] = field(default=lambda text: text)
+    """Blanks secrets out of words of people before they are kept."""
