@@ -12,10 +12,16 @@ setup: ## packages, virtual environment, Docker engine, policy engine, sandbox i
 python: ## the virtual environment alone (no engine)
 	@scripts/setup python
 
-demo: setup ## the founding incident, from request to proposal, live in the terminal
+serve: setup ## the service: pages, API and engine on http://localhost:8090
+	@.venv/bin/pawl serve
+
+demo: setup ## the founding incident, from request to the queue, live in the terminal; then the pages
 	@.venv/bin/pawl demo
 
-test: setup lint ## everything: lint, unit, contract, policy, docker, stories
+browser: setup
+	@scripts/setup browser
+
+test: browser lint ## everything: lint, unit, contract, policy, browser, docker, stories
 	@$(PY) -m pytest -q -n 2 -m "not docker and not soak"
 	@$(PY) -m pytest -q -m "docker and not soak"
 
@@ -28,7 +34,10 @@ lint: python ## ruff, strict types, import contracts
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache
 
-soak: setup ## the long suites
+screenshots: browser ## pictures of the pages: light, dark, phone -> docs/screenshots
+	@$(PY) -m tests.browser.screenshots docs/screenshots
+
+soak: browser ## the long suites
 	@$(PY) -m pytest -q -m soak
 
 eval: setup ## requests of a folder of cases against their oracles: make eval [CASES=DIR] [SOLVER=recipes]
@@ -51,4 +60,4 @@ lock: python ## renew requirements.lock from pyproject.toml
 clean: ## undo what was made here: images, environment, build; never packages or an engine
 	@scripts/clean
 
-.PHONY: help setup python demo test test-fast lint soak eval eval-proof check-cases bench lock clean
+.PHONY: help setup python serve browser demo test screenshots test-fast lint soak eval eval-proof check-cases bench lock clean
