@@ -15,7 +15,8 @@ from sandbox import Cell, CellKind, Outcome
 from service import settings as environment
 from service import wiring
 from service.app import records
-from service.cli.terminal import MARK, Terminal, fault_words
+from service.app.live import fault_words
+from service.cli.terminal import MARK, Terminal
 from service.errors import UsageError
 
 

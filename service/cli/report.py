@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 
-from service.cli.terminal import fault_words
+from service.app.live import fault_words
 
 Document = Mapping[str, Any]
 TITLES = {

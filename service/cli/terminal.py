@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from sandbox import Cell, CellKind, Outcome, Progress, Side
+from service.app.live import fault_words
 from service.changes import Change
 
 MARK = {Outcome.HIT: ("●", "red"), Outcome.HELD: ("✓", "green"), Outcome.BROKEN: ("?", "yellow")}
@@ -115,17 +115,3 @@ class Terminal:
     def _print(self, text: Text) -> None:
         elapsed = f"{int(time.monotonic() - self._began):>4} s "
         self.console.print(Text.assemble((elapsed, "dim"), text))
-
-
-def fault_words(fault: Mapping[str, Any] | None) -> str:
-    """A fault as a person says it: "rsync: cut (call 1)"."""
-    if fault is None:
-        return "(no fault)"
-    if "command" in fault:
-        call = f"call {fault.get('call', 1)}" + (" on" if fault.get("persistent") else "")
-        return f"{fault['command']}: {fault.get('does')} ({call})"
-    if "input" in fault:
-        return f"{fault['input']} = {fault.get('value')!r}"
-    if "limit" in fault:
-        return f"no file above {fault['limit']} bytes"
-    return ", ".join(f"{key} {value}" for key, value in fault.items())
