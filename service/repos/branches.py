@@ -46,11 +46,23 @@ def commit(snapshot: Snapshot, draft: Draft, branch: str, message: str) -> str |
         return refusal
     if not draft.touched:
         return Refused(RefusalCode.CHANGES_NOTHING, "", "the change is empty")
+    tree = write_tree(where, snapshot.head, draft)
+    if isinstance(tree, Refused):
+        return tree
+    made = commit_tree(where, snapshot.head, tree, message)
+    return _branch(where, branch, made, tree, snapshot.head)
+
+
+def write_tree(where: Place, parent: str, draft: Draft) -> str | Refused:
+    """Write the tree that `draft`'s changes make of the commit `parent`, and give its id.
+
+    Refused where `parent` has another version of a file than the draft was made from.
+    """
     with tempfile.TemporaryDirectory(prefix="pawl-index-") as folder:
         env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        git.run(["read-tree", snapshot.head], git_dir=where.git_dir, env=env)
+        git.run(["read-tree", parent], git_dir=where.git_dir, env=env)
         for touched in draft.touched:
-            if _committed(where, snapshot.head, touched.path) != _old(touched):
+            if _committed(where, parent, touched.path) != _old(touched):
                 return Refused(
                     RefusalCode.BEFORE_DIFFERS,
                     shown(touched.path),
@@ -64,9 +76,9 @@ def commit(snapshot: Snapshot, draft: Draft, branch: str, message: str) -> str |
             input=[_line(where, draft, touched) for touched in draft.touched],
         )
         tree = git.run(["write-tree"], git_dir=where.git_dir, env=env).text
-    _compare(where, snapshot.head, tree, draft.touched)
-    made = _commit(where, snapshot.head, tree, message)
-    return _branch(where, branch, made, tree, snapshot.head)
+    if rows_between(where, parent, tree) != draft.touched:
+        raise RepositoryError("git wrote another tree than the change has", code="tree-differs")
+    return tree
 
 
 def _name(branch: str) -> Refused | None:
@@ -110,30 +122,30 @@ def _line(where: Place, draft: Draft, touched: Touched) -> bytes:
     return b"%o %s\t%s\0" % (touched.new_mode, blob.encode(), touched.path)
 
 
-def _compare(where: Place, commit: str, tree: str, planned: tuple[Touched, ...]) -> None:
-    """Raise unless `tree` differs from `commit` by exactly what was planned."""
+def rows_between(where: Place, old: str, new: str) -> tuple[Touched, ...]:
+    """What differs between two commits or trees, as the sorted rows that a patch is made of."""
     fields = git.run(
-        ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", commit, tree],
+        ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", old, new],
         git_dir=where.git_dir,
         cap=256 << 20,
     ).out.split(b"\0")
     found = []
     for facts, path in zip(fields[0::2], fields[1::2], strict=False):
-        old_mode, new_mode, old, new, _ = facts.removeprefix(b":").split()
+        old_mode, new_mode, old_blob, new_blob, _ = facts.removeprefix(b":").split()
         found.append(
             Touched(
                 path,
                 int(old_mode, 8),
-                old.decode() if int(old_mode, 8) else "",
+                old_blob.decode() if int(old_mode, 8) else "",
                 int(new_mode, 8),
-                new.decode() if int(new_mode, 8) else "",
+                new_blob.decode() if int(new_mode, 8) else "",
             )
         )
-    if tuple(sorted(found)) != planned:
-        raise RepositoryError("git wrote another tree than the change has", code="tree-differs")
+    return tuple(sorted(found))
 
 
-def _commit(where: Place, parent: str, tree: str, message: str) -> str:
+def commit_tree(where: Place, parent: str, tree: str, message: str) -> str:
+    """Make the commit that puts `tree` on `parent`; asked again, it is the same commit."""
     # The parent's time, so that the same change on the same commit has the same id.
     when = git.run(["show", "-s", "--format=%ct", parent], git_dir=where.git_dir).text
     env = {

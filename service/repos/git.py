@@ -1,12 +1,15 @@
 """Runs git as a plain subprocess, in bytes, with an environment and settings that are all ours.
 
 Nothing of the caller's environment, of the user's or the system's configuration reaches git; no
-hook, pager, prompt, helper or protocol is left on. No other module starts git.
+hook, pager, prompt, helper or protocol is left on, but for `network`, which opens one protocol. No
+other module starts git.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from os import PathLike
 from pathlib import Path
 from threading import Timer
@@ -24,6 +28,8 @@ from service.repos import RepositoryError, shown
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 MAX_BLOB = 512 << 20
+MAX_PACK = 4 << 30
+"""Bytes that a fetch may bring into one file: git itself has no such limit for who fetches."""
 
 Arg = str | bytes
 
@@ -92,14 +98,19 @@ class Done:
         return "; ".join(shown(line) for line in lines[-3:])[-600:]
 
 
-def _argv(args: Sequence[Arg], git_dir: Path | None, work_tree: Path | None) -> list[Arg]:
+def _argv(
+    args: Sequence[Arg],
+    git_dir: Path | None,
+    work_tree: Path | None,
+    settings: Sequence[str] = _SETTINGS,
+) -> list[Arg]:
     program = shutil.which("git")
     if program is None:
         raise SomethingMissing(
             "git is not installed", code="git-missing", mend="Install git 2.39 or newer."
         )
     argv: list[Arg] = [program]
-    for setting in _SETTINGS:
+    for setting in settings:
         argv += ["-c", setting]
     if git_dir is not None:
         argv.append(f"--git-dir={git_dir}")
@@ -132,18 +143,102 @@ def run(
     `RepositoryError`.
     """
     argv = _argv(args, git_dir, work_tree)
+    return _run(
+        argv,
+        f"git {_name(args)}",
+        _environment(str(argv[0]), env),
+        cwd=cwd,
+        input=input,
+        timeout=timeout,
+        cap=cap,
+        ok=ok,
+    )
+
+
+class Protocol(StrEnum):
+    """How git may reach another repository; whatever is not named stays off."""
+
+    FILE = "file"
+    SSH = "ssh"
+    HTTPS = "https"
+
+
+def network(
+    args: Sequence[Arg],
+    *,
+    protocol: Protocol,
+    git_dir: Path | None = None,
+    host: Mapping[str, str] | None = None,
+    timeout: float = 300.0,
+    cap: int = 16 << 20,
+    ok: Sequence[int] | None = (0,),
+) -> Done:
+    """Run a git that speaks with another repository over `protocol` and over nothing else.
+
+    With ssh and https it sees the host's own HOME, git settings and ssh agent, as `host` names
+    them (HOME, SSH_AUTH_SOCK ...), for keys and credentials; it never prompts. No file that it
+    writes gets larger than `MAX_PACK`. Hooks, submodules and unchecked objects stay off.
+    """
+    settings, environment = _reach(protocol, host or {})
+    argv = _argv(args, git_dir, None, settings)
+    return _run(
+        argv,
+        f"git {_name(args)}",
+        {**environment, "PATH": _environment(str(argv[0]), None)["PATH"]},
+        timeout=timeout,
+        cap=cap,
+        ok=ok,
+        file_size=MAX_PACK,
+    )
+
+
+# What only a host's own git settings can say when a remote asks who is there.
+_OF_THE_HOST = ("core.sshCommand=", "credential.helper=")
+_HIDES_THE_HOST = ("HOME", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL")
+
+
+def _reach(protocol: Protocol, host: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Settings and environment that open `protocol` alone."""
+    allowed = (f"protocol.{protocol}.allow=always", "http.followRedirects=initial")
+    environment = {**_ENVIRONMENT, "GIT_ALLOW_PROTOCOL": protocol.value}
+    if protocol is Protocol.FILE:
+        return (*_SETTINGS, *allowed), environment
+    settings = tuple(s for s in _SETTINGS if not s.startswith(_OF_THE_HOST))
+    for name in _HIDES_THE_HOST:
+        environment.pop(name)
+    environment.update(host)
+    environment.setdefault("HOME", pwd.getpwuid(os.getuid()).pw_dir)
+    ssh = "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=20"
+    return (*settings, ssh, *allowed), environment
+
+
+def _run(
+    argv: Sequence[Arg],
+    what: str,
+    environment: Mapping[str, str],
+    *,
+    cwd: str | PathLike[str] = "/",
+    input: bytes | Iterable[bytes] = b"",
+    timeout: float,
+    cap: int,
+    ok: Sequence[int] | None,
+    file_size: int | None = None,
+) -> Done:
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.writelines([input] if isinstance(input, bytes) else input)
         given.seek(0)
         child = subprocess.Popen(
             argv,
             cwd=cwd,
-            env=_environment(str(argv[0]), env),
+            env=environment,
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=complaints,
             start_new_session=True,
         )
+        if file_size is not None:
+            with suppress(ProcessLookupError):  # git writes nothing before it has connected
+                resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (file_size, file_size))
         timed_out = False
 
         def stop() -> None:
@@ -167,7 +262,6 @@ def run(
                 child.wait()
         complaints.seek(0)
         done = Done(code, out, complaints.read(65536))
-    what = f"git {_name(args)}"
     if timed_out:
         raise RepositoryError(f"{what} took more than {timeout:g} seconds", code="git-timeout")
     if len(out) > cap:
