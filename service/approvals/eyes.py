@@ -84,6 +84,8 @@ class Eyes:
 
     bars: Mapping[str, Bar]
     """Account -> why it may not approve. An account that is not here may."""
+    may_object: frozenset[str]
+    """Accounts that may reject or ask for changes: having shaped it does not forbid that."""
     needs: tuple[str, ...]
     """What is still missing, in words: "an approver", "a policy owner" ..."""
     blocked: tuple[str, ...]
@@ -92,6 +94,11 @@ class Eyes:
     """Ids of the approvals that count."""
     approvals: tuple[Approval, ...]
     """What to hand to the move: one for each human being; empty unless they suffice."""
+    standing: frozenset[str]
+    """Ids of the approvals that stand for what is bound now, whether they count or not."""
+    signers: frozenset[str]
+    wanted: tuple[str, ...]
+    """The roles that have to be signed in."""
     together: bool
     """Whether requester and reviewer sign together, since nobody else is left."""
     passkey_only: bool
@@ -124,10 +131,14 @@ def judge(
         counts |= {one.id for one in valid if one.account == look.cosigner}
     return Eyes(
         bars={one: bar for one in look.signers if (bar := look.bar(one)) is not None},
+        may_object=frozenset(one for one in look.signers if look.may_object(one)),
         needs=tuple(needs),
         blocked=tuple(blocked),
         counted=frozenset(counts),
         approvals=() if needs else _handed_over(look, counted),
+        standing=frozenset(one.id for one in valid),
+        signers=frozenset(look.signers),
+        wanted=look.wanted,
         together=look.cosigner is not None,
         passkey_only=look.passkey_only,
     )
@@ -207,6 +218,12 @@ class _Look:
             return roles
         return roles & self.vacant if self._cosignable else frozenset()
 
+    def may_object(self, account: str) -> bool:
+        """Whether `account` may send the change back or turn it down."""
+        if not self.signers[account].open:
+            return False
+        return self.human(account) not in self._asked and bool(self._held(account))
+
     def bar(self, account: str) -> Bar | None:
         """Why `account` may not approve; None where it may."""
         if account == self.cosigner:
@@ -263,8 +280,9 @@ class _Look:
 
     def _entitled(self, account: str) -> frozenset[str]:
         """The wanted roles that `account` holds and that count for this change."""
-        if self._barred(account) is not None:
-            return frozenset()
+        return frozenset() if self._barred(account) is not None else self._held(account)
+
+    def _held(self, account: str) -> frozenset[str]:
         return frozenset(
             held.role
             for held in self.signers[account].holds

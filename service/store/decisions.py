@@ -108,6 +108,14 @@ class Decisions:
         )
         return ended.rowcount
 
+    def anything_over(self, now: datetime) -> bool:
+        """Whether a prepared decision or an approval is there whose time is over."""
+        prepared = select(_DECISION.c.id).where(
+            _DECISION.c.used_at.is_(None), _DECISION.c.expires_at <= now
+        )
+        found = self._connection.execute(prepared.limit(1)).first()
+        return found is not None or bool(self.over(now))
+
     def gave_before(self, account: str, reason: str, but: str) -> bool:
         """Whether `account` used the very reason (a digest) in another decision."""
         query = select(_DECISION.c.id).where(
