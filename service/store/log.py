@@ -122,9 +122,13 @@ def entries(
         yield entry.read(body.encode())
 
 
-def receipt(db: sqlite3.Connection, seq: int) -> Receipt:
-    """The proof that entry `seq` stands in the log. Raises `LookupError` where there is none."""
-    size = length(db)
+def receipt(db: sqlite3.Connection, seq: int, size: int | None = None) -> Receipt:
+    """The proof that entry `seq` stands in the log of the first `size` entries (None: of all).
+
+    Raises `LookupError` where there is none.
+    """
+    there = length(db)
+    size = there if size is None else min(size, there)
     if not 0 <= seq < size:
         raise LookupError(f"the log has no entry {seq}")
     read = reader(db)

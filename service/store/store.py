@@ -390,10 +390,11 @@ class Store:
             )
         return outside
 
-    def inclusion(self, seq: int) -> Receipt:
-        """The proof that entry `seq` stands in the log as it is. Raises `LookupError`."""
+    def inclusion(self, seq: int, *, size: int | None = None) -> Receipt:
+        """The proof that entry `seq` stands in the log as it is, or as it was at `size` entries: a
+        signed checkpoint's root is of a size. Raises `LookupError`."""
         with self._database.reading_raw() as db:
-            return log.receipt(db, seq)
+            return log.receipt(db, seq, size)
 
     def export(self, file: BinaryIO) -> int:
         """Write the whole log, as `service.ledger.verify` reads it; answer how many entries."""
