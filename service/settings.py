@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.errors import PawlError
@@ -20,8 +20,10 @@ class Settings:
     opa: Path | None  # folder of the policy engine's library; None: where set-up put it
     changes: int = 2  # changes at once that `pawl serve` works on
     url: str | None = None  # where `pawl ask` and `pawl show` find the service
-    token: str | None = None  # whom they speak for there
+    token: str | None = field(default=None, repr=False)  # whom they speak for there
     demo_once: bool = False  # the demo ends at the queue
+    host: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What git may see of this machine to sign in at a remote: HOME, SSH_AUTH_SOCK."""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -38,6 +40,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         url=env.get("PAWL_URL") or None,
         token=env.get("PAWL_TOKEN") or None,
         demo_once=env.get("PAWL_DEMO_ONCE", "") not in ("", "0"),
+        host={name: env[name] for name in ("HOME", "SSH_AUTH_SOCK") if name in env},
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 from agents import Planner, Reader
 from policies import Gate
-from sandbox import Prover
+from sandbox import Prover, SandboxError
 from service.errors import SomethingMissing
 from service.flow.parts import Drafted, Files, Parts, Thread
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from sandbox.engine import Engine
+    from service.app.people import People
+    from service.app.repositories import Repositories
+    from service.changes import Change, ChangeId
     from service.store import Store
+    from service.web.services import Services
     from service.worker.inline import Inline
+    from service.worker.pool import Pool
 
 
 def clock() -> datetime:
@@ -237,6 +245,175 @@ def running(
         if cells is not None:
             cells.close()
         kept.close()
+
+
+class Bench:
+    """What the pool's runs work with: the engine, the gate, the planner, the exact merge."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kept: Store,
+        merging_: Any = None,
+        blocked: Callable[[Change], frozenset[str]] = lambda _: frozenset(),
+    ) -> None:
+        """`blocked` answers the paths of a change's base that no edit may lead through."""
+        self._settings = settings
+        self._store = kept
+        self._merging = merging_
+        self._blocked = blocked
+        self._facts = facts()
+        self._gate: Gate | None = None
+        self._cells: Engine | None = None
+        self._holder = f"pid {os.getpid()}"
+
+    def open(self, say: Callable[[str], None]) -> None:
+        """Make gate and engine ready. Raises GateError, SandboxError."""
+        if self._gate is None:
+            say("the policy gate tests itself")
+            judge = gate(self._settings)
+            judge.selftest()
+            self._gate = judge
+        self.close()
+        say("the sandbox engine is being opened")
+        self._cells = engine(self._settings, say)
+
+    def inline(self, change: Change, thread: Thread, stop: Callable[[], bool]) -> Inline:
+        from service.worker.inline import Inline
+
+        if self._gate is None or self._cells is None:
+            raise SomethingMissing("the sandbox engine is not open", code="engine-down")
+        parts = Parts(
+            changes=self._store,
+            planner=planner(),
+            reader=reader(),
+            prover=prover(self._cells),
+            gate=self._gate,
+            trees=RepositoryTrees(self._blocked(change)),
+            rehearsals=RehearsalFormat(),
+            facts=self._facts,
+            clock=clock,
+            thread=thread,
+            stop=stop,
+        )
+        return Inline(parts, self._store, self._settings.home / "flow.sqlite", self._holder)
+
+    def reap(self) -> None:
+        if self._cells is not None:
+            self._cells.reap()
+
+    def state(self) -> dict[str, Any]:
+        disk = shutil.disk_usage(self._settings.home)
+        return {
+            "image": None if self._cells is None else self._cells.image,
+            "slots": self._settings.slots,
+            "disk": {"free": disk.free, "total": disk.total},
+            "policy": "ready" if self._gate is not None else "not tested yet",
+        }
+
+    def close(self) -> None:
+        cells, self._cells = self._cells, None
+        if cells is not None:
+            with suppress(SandboxError):
+                cells.close()
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A service that is up."""
+
+    services: Services
+    pool: Pool
+    app: FastAPI
+
+
+@contextmanager
+def serving(
+    settings: Settings,
+    *,
+    public_url: str,
+    also: Callable[[ChangeId], Thread | None] = lambda _: None,
+) -> Iterator[Serving]:
+    """Join everything that `pawl serve` is made of, begin to run changes, and end it all again.
+
+    `also` names somebody else in this process who follows a change (the demo's terminal).
+    """
+    from service.web.app import make
+
+    kept = store(settings)
+    try:
+        with _pooled(settings, kept, public_url, also) as (services, pool):
+            yield Serving(services, pool, make(services))
+    finally:
+        kept.close()
+
+
+@contextmanager
+def _pooled(
+    settings: Settings,
+    kept: Store,
+    public_url: str,
+    also: Callable[[ChangeId], Thread | None],
+) -> Iterator[tuple[Services, Pool]]:
+    from service.app.decisions import Decisions
+    from service.app.live import Following
+    from service.web.services import Services
+    from service.worker.decided import Decided
+    from service.worker.pool import Pool
+    from service.worker.thread import Steps
+
+    people_ = people(settings, kept, public_url)
+    repositories_ = repositories(settings, kept)
+    following = Following(kept)
+    mask = facts().mask
+    woken: list[Callable[[ChangeId], None]] = []
+
+    def wake(change: ChangeId) -> None:
+        for one in woken:
+            one(change)
+
+    def moved(change: Change) -> str | None:
+        return None
+
+    decisions = Decisions(kept, people_, clock, wake=wake, moved=moved)
+    pool = Pool(
+        kept,
+        Bench(settings, kept),
+        Steps(following, mask),
+        Decided(decisions, moved),
+        at_once=settings.changes,
+        here=lambda change: repositories_.get(change.repository) is not None,
+        also=also,
+    )
+    woken.append(pool.wake)
+    services = Services(
+        store=kept,
+        people=people_,
+        repositories=repositories_,
+        decisions=decisions,
+        following=following,
+        worker=pool,
+        clock=clock,
+        public_url=public_url,
+        mask=mask,
+    )
+    pool.start()
+    try:
+        yield services, pool
+    finally:
+        pool.close()
+
+
+def people(settings: Settings, kept: Store, public_url: str) -> People:
+    from service.app.people import People
+
+    return People(kept, clock, public_url)
+
+
+def repositories(settings: Settings, kept: Store) -> Repositories:
+    from service.app.repositories import Repositories
+
+    return Repositories(kept, reader(), settings.home / "mirrors", clock, settings.host)
 
 
 def facts() -> Any:

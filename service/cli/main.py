@@ -153,6 +153,70 @@ def rehearse(
     run(directory, names, base=base, head=head, as_json=as_json, junit=junit)
 
 
+@cli.command(short_help="Serve pages and API, and run changes.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8090,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0: any free one.",
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    help="scheme://host[:port] as browsers see it, where that differs (a TLS proxy).",
+)
+def serve(host: str, port: int, public_url: str | None) -> None:
+    """Serve pages and API and run changes until SIGTERM or Ctrl-C.
+
+    The first start prints a link that makes the first administrator. Without an engine the pages
+    are there all the same, and changes wait.
+    """
+    from service.cli.serve import serve as run
+
+    run(host, port, public_url)
+
+
+@cli.command(short_help="File a request with a running service.")
+@click.option("-m", "--message", metavar="TEXT", help="The incident or toil in your own words.")
+@click.option("-f", "--file", type=TEXT_FILE, help="The same from a file; - reads standard input.")
+@click.option("--repository", metavar="NAME", required=True, help="As it is called there.")
+@click.option("--follow", is_flag=True, help="Tell what happens until people are needed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def ask(
+    message: str | None, file: Path | None, repository: str, follow: bool, as_json: bool
+) -> None:
+    """File a request with the service at PAWL_URL, as whoever PAWL_TOKEN belongs to."""
+    from service.cli.client import ask as run
+
+    run(_words(message, file, "ask"), repository=repository, follow=follow, as_json=as_json)
+
+
+@cli.command()
+@click.argument("change")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def show(change: str, as_json: bool) -> None:
+    """Show how a CHANGE stands in the service at PAWL_URL."""
+    from service.cli.client import show as run
+
+    run(change, as_json=as_json)
+
+
+@cli.group()
+def people() -> None:
+    """Accounts, from the machine that Pawl runs on."""
+
+
+@people.command("link")
+@click.argument("login")
+def people_link(login: str) -> None:
+    """Print a one-time link with which LOGIN sets a new way to sign in. It is on record."""
+    from service.cli.people import link as run
+
+    run(login)
+
+
 @cli.group()
 def log() -> None:
     """The log of judgments: who judged what, on which evidence, why."""
