@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,3 +49,5 @@ class Services:
     """scheme://host[:port] as browsers see it: cookies, CSRF and passkeys follow from it."""
     mask: Callable[[str], str] = field(default=lambda text: text)
     """Blanks secrets out of words of people before they are kept."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the service begins to shut down: open streams end, or the server would wait."""
