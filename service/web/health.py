@@ -20,7 +20,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from service.app.tally import Tally
-from service.errors import PawlError
 from service.ledger import Kind
 from service.web.services import Services
 
@@ -107,8 +106,8 @@ _COUNTED = (
 def _check(look: Callable[[], None]) -> str:
     try:
         look()
-    except PawlError as wrong:
-        return wrong.code
+    except Exception as wrong:  # noqa: BLE001 - whatever it is, the service is not ready
+        return str(getattr(wrong, "code", None) or "internal-error")
     return "ok"
 
 

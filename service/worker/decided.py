@@ -31,5 +31,5 @@ class Decided:
         what = self._moved(change)
         if what is None:
             return False
-        self._decisions.void(change.id, what)
+        self._decisions.void(change.id, what, also_merging=False)
         return True

@@ -10,10 +10,10 @@ import hmac
 from fastapi import Request
 
 from service.people import No, SignedIn
+from service.web import sessions
 from service.web.api.refusals import Stop
 from service.web.services import Services
 
-CSRF = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOBODY = No(
     "not-signed-in",
@@ -21,11 +21,6 @@ _NOBODY = No(
     "make a token on your account's page and send it as `Authorization: Bearer ...`",
     401,
 )
-
-
-def cookie_name(public_url: str) -> str:
-    """The session cookie's name: bound to the host where browsers come by https."""
-    return "__Host-pawl_session" if public_url.startswith("https://") else "pawl_session"
 
 
 def caller(services: Services, request: Request) -> SignedIn:
@@ -37,12 +32,13 @@ def caller(services: Services, request: Request) -> SignedIn:
         if who is None:
             raise Stop(_NOBODY)
         return who
-    cookie = request.cookies.get(cookie_name(services.public_url))
+    secure = services.public_url.startswith("https:")
+    cookie = request.cookies.get(sessions.SECURE_COOKIE if secure else sessions.PLAIN_COOKIE)
     who = services.people.signed_in(cookie) if cookie else None
     if who is None or who.session is None:
         raise Stop(_NOBODY)
     if request.method not in _SAFE:
-        sent = request.headers.get(CSRF, "").encode("utf-8", "replace")
+        sent = request.headers.get(sessions.CSRF_HEADER, "").encode("utf-8", "replace")
         if not hmac.compare_digest(sent, who.session.csrf.encode()):
             raise Stop(
                 No("no-csrf-proof", "The request did not come from one of Pawl's pages.", "", 403)
