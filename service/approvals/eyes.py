@@ -246,9 +246,8 @@ class _Look:
         if not one.open:
             return Bar("closed", f"The account of {one.name} is closed.")
         if self.human(account) in self._asked:
-            return Bar(
-                "own-request", f"{one.name} {self._part(account)}; nobody approves their own."
-            )
+            why = f"{one.name} {self._part(account)}, and nobody approves their own request."
+            return Bar("own-request", why)
         if self.human(account) in self._shaped:
             why = f"{one.name} shaped this change (answered a question or changed its branch)."
             return Bar("shaped-it", why)
@@ -272,11 +271,8 @@ class _Look:
                 f"The role {late[0].role} of {one.name} was given by {giver} after the change was "
                 "asked for, so it does not count for it.",
             )
-        roles = " nor ".join(self.wanted)
-        return Bar(
-            "no-role",
-            f"{one.name} is {'neither ' if len(self.wanted) > 1 else 'not '}{roles} here.",
-        )
+        roles = " or ".join(SIGNING[role] for role in self.wanted)
+        return Bar("no-role", f"{one.name} is not {roles} in this repository.")
 
     def _entitled(self, account: str) -> frozenset[str]:
         """The wanted roles that `account` holds and that count for this change."""
