@@ -273,6 +273,50 @@ def log_export(file: Path) -> None:
     run(file)
 
 
+@log.command("epoch")
+@click.option("--by", "logins", metavar="LOGIN", multiple=True, help="Who signs; give it twice.")
+@click.option("--why", metavar="TEXT", required=True, help="What was lost, and how.")
+def log_epoch(logins: tuple[str, ...], why: str) -> None:
+    """Go on with a log that lost entries, signed by two people.
+
+    Asks for the password of each; from standard input, a line each, where that is no terminal.
+    """
+    from service.cli.backup import epoch as run
+
+    run(logins, why)
+
+
+@cli.command(short_help="Write a backup while the service runs.")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write everything below PAWL_HOME that can't be made again to FILE, one tar.
+
+    It holds the key that signs the log: keep it as you keep that. May be taken while `pawl serve`
+    runs.
+    """
+    from service.cli.backup import backup as run
+
+    run(file)
+
+
+@cli.command(short_help="Put a backup into an empty PAWL_HOME.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint of the log that was kept outside: tells whether entries are lost.",
+)
+def restore(file: Path, checkpoint: Path | None) -> None:
+    """Put the backup FILE into PAWL_HOME, which must be empty or missing.
+
+    Exit 7 when the outside checkpoint knows of entries that the backup does not have: then a new
+    epoch has to be signed by two people before anything goes on.
+    """
+    from service.cli.backup import restore as run
+
+    run(file, checkpoint)
+
+
 @cli.group()
 def policy() -> None:
     """The rules of the gate."""
