@@ -97,8 +97,9 @@ MOVES: Mapping[Stage, frozenset[Stage]] = MappingProxyType(
             {Stage.REHEARSED, Stage.PLANNED, Stage.MERGING, Stage.REJECTED} | _ANY_TIME
         ),
         # Too late to withdraw or expire: the branch may have moved already, and a change that was
-        # merged must not be on record as taken back. A void goes by way of `planned`.
-        Stage.MERGING: frozenset({Stage.PLANNED, Stage.MERGED, Stage.FAILED}),
+        # merged must not be on record as taken back. A void leads back as from `waiting`: to
+        # `rehearsed` where the plan can't be brought onto the branch as it is now.
+        Stage.MERGING: frozenset({Stage.REHEARSED, Stage.PLANNED, Stage.MERGED, Stage.FAILED}),
         **{stage: frozenset() for stage in ENDED},
     }
 )

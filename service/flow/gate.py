@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from policies import Finding, Level
 from service.app import records
 from service.approvals.binding import binding
 from service.changes import Change, Move, Stage, System
-from service.flow.parts import Parts
+from service.flow.parts import Files, Parts
 from service.ledger import Judgment, Kind
 
 
@@ -17,22 +18,7 @@ def gate(parts: Parts, change: Change) -> Change:
     base, draft = parts.tree(change.tree), parts.tree(change.draft)
     plan = parts.document(change.plan)
     proof = parts.document(change.proof)
-    facts = parts.facts.build(
-        base=base,
-        draft=draft,
-        proof=proof,
-        claimed=records.plan_for_people(plan),
-        actors={
-            "requester": {
-                "kind": type(change.request.by).__name__.lower(),
-                "id": change.request.by.id,
-            },
-            "planner": parts.planner.name,
-            "shapers": [{"kind": type(s).__name__.lower(), "id": s.id} for s in change.shapers],
-        },
-        reach=(),
-        now=parts.clock(),
-    )
+    facts = facts_of(parts, change, base, draft, proof)
     verdict = parts.gate.judge(facts, parts.trees.rules(base))
     facts_digest, document = parts.keep(facts), records.verdict(verdict)
     verdict_digest = parts.keep(document)
@@ -95,6 +81,28 @@ def gate(parts: Parts, change: Change) -> Change:
     )
     parts.thread.stage(judged, why)
     return judged
+
+
+def facts_of(
+    parts: Parts, change: Change, base: Files, draft: Files, proof: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The facts about `draft` on `base`, which `proof` was run on."""
+    return parts.facts.build(
+        base=base,
+        draft=draft,
+        proof=proof,
+        claimed=records.plan_for_people(parts.document(change.plan)),
+        actors={
+            "requester": {
+                "kind": type(change.request.by).__name__.lower(),
+                "id": change.request.by.id,
+            },
+            "planner": parts.planner.name,
+            "shapers": [{"kind": type(s).__name__.lower(), "id": s.id} for s in change.shapers],
+        },
+        reach=(),
+        now=parts.clock(),
+    )
 
 
 def _counted(findings: Sequence[Finding]) -> str:

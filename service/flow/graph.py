@@ -9,10 +9,10 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 
 from service.changes import Change, ChangeId, Stage
-from service.flow import gate, plan, prove, rehearse, survey, wait
+from service.flow import gate, merge, plan, prove, rehearse, survey, wait
 from service.flow.parts import Parts
 
-FLOW_VERSION = 1
+FLOW_VERSION = 2
 """Raise it when nodes change; a thread of another version is thrown away and started again."""
 
 NODES: dict[str, tuple[Stage, Callable[[Parts, Change], Change]]] = {
@@ -25,7 +25,11 @@ NODES: dict[str, tuple[Stage, Callable[[Parts, Change], Change]]] = {
 }
 """Node -> the stage it works on, and its work. A node whose stage has passed does nothing."""
 
-ROUTES = {stage: name for name, (stage, _) in NODES.items()} | {Stage.WAITING: "wait"}
+ROUTES = {stage: name for name, (stage, _) in NODES.items()} | {
+    Stage.WAITING: "wait",
+    Stage.MERGING: "merge",
+}
+"""Where a stage leads; a change that waits goes on to `merge` once enough people said yes."""
 
 
 class Stopped(Exception):
@@ -45,7 +49,15 @@ def build(parts: Parts, checkpointer: Any) -> Any:
 
     def route(state: FlowState) -> str:
         change = parts.changes.get(ChangeId(state["change"]))
+        if change.stage is Stage.WAITING and merge.may(parts, change):
+            return "merge"
         return ROUTES.get(change.stage, END)
+
+    def after_merge(state: FlowState) -> str:
+        # What could not be merged in this run is left for the next one.
+        change = parts.changes.get(ChangeId(state["change"]))
+        left = change.stage in (Stage.WAITING, Stage.MERGING)
+        return END if left else ROUTES.get(change.stage, END)
 
     def node(name: str) -> Any:  # LangGraph's own protocol types don't take a plain Callable
         stage, work = NODES[name]
@@ -64,10 +76,18 @@ def build(parts: Parts, checkpointer: Any) -> Any:
         wait.wait(parts.changes.get(ChangeId(state["change"])))
         return {}
 
-    targets = [*NODES, "wait", END]
+    def merging(state: FlowState) -> FlowState:
+        change = parts.changes.get(ChangeId(state["change"]))
+        if change.stage in (Stage.WAITING, Stage.MERGING):
+            merge.merge(parts, change)
+        return {}
+
+    targets = [*NODES, "wait", "merge", END]
     for name in NODES:
         graph.add_node(name, node(name))
         graph.add_conditional_edges(name, route, targets)
+    graph.add_node("merge", merging)
+    graph.add_conditional_edges("merge", after_merge, targets)
     graph.add_node("wait", waiting)
     graph.add_edge("wait", END)
     graph.add_conditional_edges(START, route, targets)

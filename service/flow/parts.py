@@ -11,7 +11,16 @@ from agents import Planner, Reader
 from policies import Gate
 from sandbox import Progress, Prover
 from service.app import records
-from service.changes import Change, ChangeId, Digest, Move
+from service.app.futures import (
+    Arrived,
+    Clash,
+    Closed,
+    FutureTree,
+    Ground,
+    Overtaken,
+    Stopped,
+)
+from service.changes import Approval, Change, ChangeId, Digest, Move
 from service.ledger import Judgment
 
 Files = Mapping[str, tuple[int, bytes]]
@@ -113,6 +122,48 @@ class Thread(Protocol):
     def progress(self, progress: Progress) -> None: ...
 
 
+class Merging(Protocol):
+    """`service.app.merging`, as far as the flow needs it."""
+
+    def publish(self, change: Change) -> str:
+        """Put the proposal on a branch; answer a sentence, never fail."""
+        ...
+
+    def ground(self, change: Change) -> Ground | Closed: ...
+
+    def closed(self, change: Change) -> str | None: ...
+
+    def frozen(self) -> str | None: ...
+
+    def sufficient(self, change: Change) -> tuple[Approval, ...] | str: ...
+
+    def landed(self, change: Change) -> str | None: ...
+
+    def foreign(self, change: Change) -> str | None: ...
+
+    def future(self, change: Change, head: str) -> FutureTree | Clash: ...
+
+    def files(self, change: Change, treeish: str) -> Files: ...
+
+    def moved_paths(self, change: Change, old: str, new: str) -> tuple[str, ...]: ...
+
+    def void(self, change: Change, what: str) -> Change: ...
+
+    def intend(
+        self,
+        change: Change,
+        future: FutureTree,
+        approvals: tuple[Approval, ...],
+        *,
+        how: str,
+        evidence: tuple[Digest, ...] = (),
+    ) -> Change: ...
+
+    def push(self, change: Change, future: FutureTree) -> Arrived | Overtaken | Stopped: ...
+
+    def finish(self, change: Change, commit: str) -> Change: ...
+
+
 @dataclass(frozen=True)
 class Parts:
     changes: Changes
@@ -128,6 +179,10 @@ class Parts:
     entry: tuple[str, ...] | None = None  # a person said which entry point
     replans: bool = True  # somebody's own fix is tried once: there is no second plan
     stop: Callable[[], bool] = field(default=lambda: False)
+    merging: Merging | None = None
+    """None: a proposal in a folder, which nobody merges here."""
+    image: Callable[[], str] = field(default=lambda: "")
+    """The sandbox image that proofs run in now; "": not known, so never compared."""
 
     # --- documents ------------------------------------------------------------------------
 

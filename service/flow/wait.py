@@ -11,6 +11,9 @@ from service.ledger import Judgment, Kind
 
 def queue(parts: Parts, change: Change) -> Change:
     """gated -> waiting: from here on only people move it."""
+    published = parts.merging.publish(change) if parts.merging is not None else ""
+    if published:
+        parts.thread.say(published)
     waiting = parts.changes.record(
         change.id,
         Move(Stage.WAITING, {}),
@@ -19,7 +22,7 @@ def queue(parts: Parts, change: Change) -> Change:
             actor=System("pawl"),
             change=change.id,
             why="the proposal stands and waits for a person who did not ask for it",
-            payload={"binding": change.binding or ""},
+            payload={"binding": change.binding or "", "published": published},
         ),
     )
     parts.thread.stage(waiting, "the proposal stands; merging needs a second person")

@@ -17,12 +17,14 @@ from service.repos import (
     FILE,
     PROGRAM,
     Draft,
+    Files,
     Refused,
     RepositoryError,
     Touched,
     branches,
     git,
     shown,
+    trees,
 )
 from service.repos.branches import AUTHOR, MAIL
 from service.repos.mirrors import CHECKPOINT, PROPOSALS, Mirror, head
@@ -184,6 +186,23 @@ def moved_paths(mirror: Mirror, old: str, new: str) -> tuple[str, ...]:
     """The paths that differ between two commits."""
     rows = branches.rows_between(mirror.place, old, new)
     return tuple(row.path.decode("utf-8", "surrogateescape") for row in rows)
+
+
+def files(mirror: Mirror, treeish: str) -> Files:
+    """The files of a commit or of a tree that `future` gave."""
+    return trees.files(mirror.place, treeish)
+
+
+def author(mirror: Mirror, commit: str) -> str:
+    """Who a commit says made it: text that anybody can write, for showing only."""
+    who = git.run(["show", "-s", "--format=%an", commit], git_dir=mirror.path).text
+    return one_line(shown(who)) or "somebody"
+
+
+def trailer(mirror: Mirror, commit: str, key: str) -> str:
+    """What a commit says in its trailer `key`."""
+    wanted = f"--format=%(trailers:key={key},valueonly)"
+    return git.run(["show", "-s", wanted, commit], git_dir=mirror.path).text
 
 
 def merge_commit(mirror: Mirror, tree: str, parent: str, text: str, when: datetime) -> str:

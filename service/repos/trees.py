@@ -156,6 +156,13 @@ def at(directory: Path, revision: str) -> Snapshot:
     return _snapshot(root, kind, found, head=asked.text, branch=branch, clean=True)
 
 
+def files(where: Place, treeish: str) -> Files:
+    """Read the files of a commit or tree of the repository at `where`."""
+    with git.scratch() as store:
+        git.borrow(store, where.objects)
+        return _contents(store, _list(store, treeish)).files
+
+
 @dataclass(frozen=True)
 class _Listed:
     path: str
