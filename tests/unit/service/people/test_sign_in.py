@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -184,6 +185,30 @@ def test_a_hash_of_yesterday_is_renewed_when_its_owner_comes(
     assert kept is not None
     assert not stronger.check_needs_rehash(kept)
     yes(sign_in(tomorrow, "ada"))
+
+
+class _Interrupted(PasswordHasher):
+    """Something else happens while a password is being checked."""
+
+    __slots__ = ("meanwhile",)
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(time_cost=1, memory_cost=64, parallelism=1)
+        self.meanwhile = meanwhile
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]
+        self.meanwhile()
+        return super().verify(hash, password)
+
+
+def test_who_is_reset_while_the_password_is_checked_does_not_get_in(
+    people: People, store: Store, clock: Clock, ada: SignedIn
+) -> None:
+    bob = joined(people, ada, "bob")
+    hasher = _Interrupted(lambda: people.reset(ada, bob.account.id))
+    elsewhere = People(store, clock, URL, hasher=Passwords(hasher))
+    assert no(sign_in(elsewhere, "bob")).status == 401
+    assert people.sessions(bob.account.id) == ()
 
 
 class _Counting(PasswordHasher):
