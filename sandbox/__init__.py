@@ -93,6 +93,7 @@ class Cell:
     why: str  # one sentence
     lost: tuple[str, ...] = ()  # addresses that are gone and should not be
     altered: tuple[str, ...] = ()  # neither as before nor as base's control leaves them
+    undone: tuple[str, ...] = ()  # what the normal job makes and a clean run after a fault did not
     reached: bool = True  # the fault fired / the input was in place
     ended: str = "exited"  # see sandbox.engine.Ended
     code: int | None = None

@@ -40,7 +40,7 @@ from sandbox.rehearsal import (
     Rehearsal,
     fault_mapping,
 )
-from sandbox.session import Pair, Session, calling, kind_of, once_more, words
+from sandbox.session import Pair, Session, calling, goes_on, kind_of, once_more, words
 from sandbox.stage import apply
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class Proving:
             return None
         self._declared([pair])
         hits = losing(self._cells)
-        session.say(f"first verdict: {self._so_far_text()}; the failure loses {few(hits) or '-'}")
+        session.say(f"first verdict: {self._so_far_text()}; the failure loses {_things(hits)}")
         return pair
 
     def _opened(self, wanted: Sequence[tuple[Argv, int]]) -> list[Pair]:
@@ -454,7 +454,14 @@ class Proving:
                 f"{len(unique) - len(kept)} neighbours of `{words(base.entry)}` were not tried, "
                 "there are too many"
             )
-        return sorted(kept, key=lambda n: _ORDER[n.kind])
+        is_judged = base.entry == self._rehearsal.entry
+        most = self._limits.got_over if is_judged else min(2, self._limits.got_over)
+        after = neighbours.got_over(draft.calls, base.entry, most)
+        self._told.unjudged += [
+            f"{text} in `{words(base.entry)}` were not faulted one by one"
+            for text in neighbours.left_out(draft.calls)
+        ]
+        return [*sorted(kept, key=lambda n: _ORDER[n.kind]), *after]
 
     def _sources(self, pair: Pair) -> list[str]:
         """Folders that feed the run and that base's control leaves as they are."""
@@ -487,6 +494,7 @@ class Proving:
             if (one.draft is None or (one.draft.outcome is Outcome.HELD and not one.draft.altered))
             and (one.pair.base.entry, json.dumps(fault_mapping(one.neighbour.fault))) not in ran
             and neighbours.reaches(one.neighbour.fault, one.pair.base.calls)
+            and not goes_on(one.neighbour.fault)
         ]
         # likely ones first: settings where the failure is about settings, else anything but them;
         # and where the draft went on to its end it was tried hardest
@@ -727,6 +735,19 @@ def _is_covered(neighbour: Neighbour, covered: set[tuple[str, ...]]) -> bool:
     if isinstance(fault, InputFault):
         return fault.is_setting and not fault.then
     return not (fault.persistent and fault.does in ("cut", "short"))
+
+
+_THINGS = {
+    "object-storage": "objects in object storage",
+    "hosts": "files on hosts",
+    "files": "files outside the tree",
+    "tree": "files of the tree",
+}
+
+
+def _things(kinds: Iterable[str]) -> str:
+    """Classes of objects, for a sentence."""
+    return " and ".join(_THINGS.get(one, one) for one in sorted(kinds)) or "what its script names"
 
 
 def _is_setting(fault: Fault) -> bool:

@@ -43,7 +43,13 @@ class Workspace(StrEnum):
 
 @dataclass(frozen=True)
 class CallFault:
-    """A command's n-th call goes wrong. `script` names a file of the folder (for `play`)."""
+    """A command's n-th call goes wrong. `script` names a file of the folder (for `play`).
+
+    `then` are entry points started after that run, when nothing goes wrong any more: whether what
+    it left behind is got over. A fault that stays would meet them too, so it has none.
+    `lacks` is for `cut` and `short`: how many of the last things that the call makes are missing,
+    instead of the later half of its effects.
+    """
 
     command: str
     does: str
@@ -52,6 +58,8 @@ class CallFault:
     exit: int = 1
     seconds: float = 0.0
     script: str = ""
+    then: tuple[Argv, ...] = ()
+    lacks: int = 0
 
 
 @dataclass(frozen=True)
@@ -298,10 +306,7 @@ def _input_fault(found: Mapping[str, Any], where: str) -> InputFault:
     if "value" not in found:
         raise _bad(f"{where} has no value", "say what the input is then, or `missing`")
     value = found["value"]
-    then = tuple(
-        _argv(step, f"{where}.then[{i}]")
-        for i, step in enumerate(_list(found.get("then", []), f"{where}.then"))
-    )
+    then = _then(found, where)
     if target.startswith("env:") or "#" in target:
         name = target.removeprefix("env:") if target.startswith("env:") else target.split("#")[-1]
         if not _NAME.match(name):
@@ -328,7 +333,7 @@ def _input_fault(found: Mapping[str, Any], where: str) -> InputFault:
 def _call_fault(
     found: Mapping[str, Any], where: str, scripts: Mapping[str, bytes] | None
 ) -> CallFault:
-    _only(found, ("command", "call", "does", "exit", "persistent", "seconds", "script"), where)
+    _only(found, _CALL_KEYS, where)
     does = found.get("does")
     if does not in DOES:
         raise _bad(f"{where}.does is {does!r}", f"choose one of {', '.join(DOES)}")
@@ -348,6 +353,13 @@ def _call_fault(
         raise _bad(f"{where}: `play` and `script` go together", "give both or neither")
     if script and scripts is not None:
         script = _script(script, f"{where}.script", scripts)
+    then = _then(found, where)
+    if then and persistent:
+        raise _bad(
+            f"{where}: `persistent` and `then` don't go together, what is started then would meet "
+            "the fault too",
+            "leave one of them out",
+        )
     return CallFault(
         command=_text(found["command"], f"{where}.command"),
         does=does,
@@ -356,6 +368,30 @@ def _call_fault(
         exit=code,
         seconds=float(seconds),
         script=_text(script, f"{where}.script") if script else "",
+        then=then,
+        lacks=_lacks(found, where),
+    )
+
+
+_CALL_KEYS = (
+    *("command", "call", "does", "exit", "persistent", "seconds", "script"),
+    *("then", "lacks"),
+)
+
+
+def _lacks(found: Mapping[str, Any], where: str) -> int:
+    lacks = found.get("lacks", 0)
+    if not isinstance(lacks, int) or isinstance(lacks, bool) or lacks < 0:
+        raise _bad(f"{where}.lacks is {lacks!r}", "say how many of the last things are missing")
+    if lacks and found.get("does") not in ("cut", "short"):
+        raise _bad(f"{where}: only `cut` and `short` lack something", "leave `lacks` out")
+    return lacks
+
+
+def _then(found: Mapping[str, Any], where: str) -> tuple[Argv, ...]:
+    return tuple(
+        _argv(step, f"{where}.then[{i}]")
+        for i, step in enumerate(_list(found.get("then", []), f"{where}.then"))
     )
 
 
@@ -515,6 +551,10 @@ def fault_mapping(fault: Fault) -> dict[str, Any]:
         found["seconds"] = fault.seconds
     if fault.script:
         found["script"] = fault.script
+    if fault.then:
+        found["then"] = [list(argv) for argv in fault.then]
+    if fault.lacks:
+        found["lacks"] = fault.lacks
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +44,7 @@ from sandbox.rehearsal import (
     Rehearsal,
     fault_mapping,
 )
-from sandbox.stage import Applied, Stage, Stages, adjusted, apply
+from sandbox.stage import Applied, Stage, Stages, adjusted, apply, counts_on_place
 
 T = TypeVar("T")
 LOG_BYTES = 16 * 1024
@@ -60,6 +61,7 @@ class Limits:
     base_cells: int = 24  # neighbours tried on base as well, beside those that a draft needs
     settings: int = 8
     sources: int = 3
+    got_over: int = 8  # faults that a clean run follows, at the judged entry point
     frozen: int = 12
     shrink_cells: int = 4  # in each trial; all decisive classes once, at the end
     shrink_seconds: float = 90.0
@@ -98,6 +100,8 @@ class Session:
         self.watch = watch
         self._pool = ThreadPoolExecutor(max(1, engine.slots), thread_name_prefix="cell")
         self._open: list[Stage] = []
+        self._folders: dict[int, str] = {}
+        self._placed: dict[int, bool] = {}  # by the identity of a tree
         self._lock = threading.Lock()
         self._aside = False
         self._done = 0
@@ -217,8 +221,19 @@ class Session:
     def world(
         self, tree: Files, entry: Argv, seed: int, around: Surroundings = _NOTHING_AROUND
     ) -> World:
-        """The world of this seed, with bait for every wrong value of a path setting."""
-        return self.stages.world(seed, self.bait(tree, entry, seed, around))
+        """The world of this seed, with bait for every wrong value of a path setting.
+
+        The tree stands somewhere else in each repeat, at the same place on both sides, so that none
+        can tell by it that it is tried; but not where its own text counts on /repo.
+        """
+        world = self.stages.world(seed, self.bait(tree, entry, seed, around))
+        with self._lock:
+            if id(tree) not in self._placed:
+                self._placed[id(tree)] = counts_on_place(self.rehearsal, tree)
+            if self._placed[id(tree)]:
+                return world
+            folder = self._folders.setdefault(seed, f"/{secrets.token_hex(4)}/checkout")
+        return replace(world, folder=folder)
 
     def control(self, stages: Sequence[Stage], *, record: bool) -> None:
         """Run each stage's control, with a record of its calls where `record`."""
@@ -328,7 +343,8 @@ class Session:
             said = Outcome.BROKEN if self._must_reach(side, kind_) else Outcome.HELD
             cell = self.cell(stage, kind_, fault, None, said, why, reached=False, frozen=frozen)
         else:
-            run = applied.run(stage.entry, timeout=stage.timeout, seed=stage.seed)
+            timeout = stage.timeout * (1 + len(applied.then))
+            run = applied.run(stage.entry, timeout=timeout, seed=stage.seed)
             ran = once_more(lambda: stage.ground.run(run))
             cell = self._judge(pair, stage, kind_, fault, applied, ran, frozen)
         self.judged(cell)
@@ -350,9 +366,35 @@ class Session:
     ) -> Cell:
         reached = bool(ran.fired) if isinstance(fault, CallFault) else True
         harm = self._harm(pair, stage, ran.state, applied.content, applied.then)
+        if goes_on(fault):  # what differs in content shows in the job
+            harm = Harm(lost=harm.lost)
         said, why = outcome(ran, harm, reached, self._must_reach(stage.side, kind_))
         cell = self.cell(stage, kind_, fault, ran, said, why, harm, reached, frozen)
-        return self._asked(cell, pair, stage, ran, applied.content)
+        if goes_on(fault):
+            cell = self._got_over(cell, pair, stage, ran)
+        return self._asked(cell, pair, stage, ran, applied.content, goes_on(fault))
+
+    def _got_over(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran) -> Cell:
+        """`cell` of a run with a fault that a clean one followed: is the normal job done by then?
+
+        Not for one that its rehearsal's own script judges, nor for a draft that met no fault.
+        """
+        met = cell.reached or stage.side is Side.BASE
+        if cell.outcome is not Outcome.HELD or self.rehearsal.works or not met:
+            return cell
+        parts = (pair.base.before, pair.base.after, stage.before, ran.state)
+        missing = works.job(*parts, watch=self.rehearsal.watch).missing
+        if missing:
+            varies = self.volatile(pair.base, stage)
+            missing = works.job(*parts, watch=self.rehearsal.watch, volatile=varies).missing
+        if not missing:
+            why = "Nothing is lost, and the clean run after the fault does the normal job."
+            return replace(cell, why=why)
+        why = (
+            "The clean run after the fault does not do the normal job; missing or different: "
+            f"{few(missing)}"
+        )
+        return replace(cell, outcome=Outcome.HIT, why=why, undone=missing)
 
     def _harm(
         self,
@@ -430,16 +472,30 @@ class Session:
         self.judged(cell)
         return cell
 
-    def _asked(self, cell: Cell, pair: Pair, stage: Stage, ran: Ran, content: WorldContent) -> Cell:
-        """`cell` after the rehearsal's own scripts were asked, where it has some."""
-        is_control = cell.fault is None
-        asked = (self.rehearsal.works if is_control else "", self.rehearsal.harm)
+    def _asked(
+        self,
+        cell: Cell,
+        pair: Pair,
+        stage: Stage,
+        ran: Ran,
+        content: WorldContent,
+        goes_on: bool = False,
+    ) -> Cell:
+        """`cell` after the rehearsal's own scripts were asked, where it has some.
+
+        `goes_on`: a clean run came last, so that the normal job has to be done.
+        """
+        is_work = cell.fault is None or goes_on
+        asked = (self.rehearsal.works if is_work else "", self.rehearsal.harm)
+        if goes_on and ran.codes:  # the one that is judged
+            ran = replace(ran, code=ran.codes[-1])
         for script in filter(None, asked):
             if cell.outcome is not Outcome.HELD or not cell.reached:
                 return cell
             answer = self.judges.ask(script, self.question(pair, stage, ran, content))
             if answer.says is Says.HIT:
-                cell = replace(cell, outcome=Outcome.HIT, why=answer.why)
+                undone = (script,) if goes_on and script == self.rehearsal.works else ()
+                cell = replace(cell, outcome=Outcome.HIT, why=answer.why, undone=undone)
             elif answer.says is Says.BROKEN:
                 cell = replace(cell, outcome=Outcome.BROKEN, why=answer.why)
         return cell
@@ -525,7 +581,7 @@ class Session:
                 why = tried[0].why if tried else "The rehearsal declares no fault."
                 return Trial(True, False, tuple(cells), calls, f"No declared fault hits. {why}")
         hit = next(c for c in cells if c.fault == fault_mapping(alive[0]))
-        return Trial(True, True, tuple(cells), calls, f"{name(hit)} hits: {hit.why}")
+        return Trial(True, True, tuple(cells), calls, f"{name(hit)}: {hit.why}")
 
     def _stages(self, tree: Files, seeds: Sequence[int], around: Surroundings) -> list[Stage]:
         entry = self.rehearsal.entry
@@ -583,6 +639,11 @@ def kind_of(fault: Fault) -> CellKind:
     if isinstance(fault, InputFault | LimitFault):
         return CellKind.INPUT
     return CellKind.LYING if fault.does in ("short", "noop") else CellKind.HONEST
+
+
+def goes_on(fault: Fault) -> bool:
+    """Whether clean runs follow the one that the fault is in."""
+    return isinstance(fault, CallFault) and bool(fault.then)
 
 
 def once_more(run: Callable[[], Ran]) -> Ran:

@@ -6,6 +6,8 @@ what a run then leaves is the matter of `sandbox.proof`.
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -85,8 +87,9 @@ def apply(fault: Fault | None, stage: Stage, rehearsal: Rehearsal) -> Applied:
             exit=fault.exit,
             seconds=fault.seconds,
             script=rehearsal.scripts[fault.script] if fault.script else b"",
+            lacks=fault.lacks,
         )
-        return Applied(faults=(one,))
+        return Applied(faults=(one,), then=fault.then)
     if fault.input.startswith("env:"):
         return Applied(env={fault.input.removeprefix("env:"): fault.value}, then=fault.then)
     if fault.is_setting:
@@ -193,6 +196,16 @@ class Stages:
         except BaseException:
             ground.close()
             raise
+
+
+_PLACE = re.compile(rb"(?<![\w.~$}/-])/repo(?![\w.-])")
+
+
+def counts_on_place(rehearsal: Rehearsal, tree: Files) -> bool:
+    """Whether the text of a tree or of its rehearsal names the place where trees stand."""
+    world = json.dumps([dict(rehearsal.world.spec), dict(rehearsal.world.text), rehearsal.entry])
+    texts = [world.encode(), *rehearsal.scripts.values(), *(data for _, data in tree.values())]
+    return any(b"/repo" in text and _PLACE.search(text) for text in texts)
 
 
 def _trouble(ran: Ran) -> str:

@@ -1,8 +1,8 @@
 """An engine in memory: trees and worlds are dictionaries, entry points a small subset of sh.
 
 What it can run runs the same in a real cell, so one contract suite holds for both
-(`tests/contract/test_engine.py`). It knows `set -e`, assignments, `$NAME`, `.`, `[ -e/-n x ]`,
-`||`, `&&`, `> FILE`, exit, echo and the commands in `_COMMANDS`.
+(`tests/contract/test_engine.py`). It knows `set -e`, assignments, `$NAME` and `$PWD`, `.`,
+`[ -e/-n x ]`, `[ x = y ]`, `||`, `&&`, `> FILE`, exit, echo and the commands in `_COMMANDS`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class _Shell:
             return self.start(argv[1:], env)
         if path not in self.disk:
             return 127
-        variables = {**env, **{str(i): word for i, word in enumerate(argv)}}
+        numbered = {str(i): word for i, word in enumerate(argv)}
+        variables = {**env, "PWD": self.world.folder, **numbered}
         self.depth += 1
         if self.depth > 20:
             raise _Stop(Ended.TIMEOUT)
@@ -139,6 +140,8 @@ class _Shell:
             return 0 if self.below(self.path(words[1])) else 1
         if words[0] == "-n":
             return 0 if words[1] else 1
+        if len(words) == 3 and words[1] in ("=", "!="):
+            return 0 if (words[0] == words[2]) == (words[1] == "=") else 1
         raise SandboxError(f"the fake shell does not know [ {' '.join(words)} ]")
 
     def write(self, text: str, target: str) -> int:
@@ -200,8 +203,12 @@ class _Shell:
             return code
         created, changed, removed = _effects(before, self.disk)
         effects = [*created, *changed, *removed]
-        for place, address in enumerate(effects[len(effects) // 2 :]):
+        undone = effects[len(effects) // 2 :]
+        if fault.lacks:
+            undone = [*(created or changed)[-fault.lacks :], *removed]
+        for place, address in enumerate(undone):
             halves = fault.does == "cut" and argv[0] not in ("rsync", "mv")  # these rename
+            halves = halves and not fault.lacks
             border = place == 0 and halves and address.startswith("/")
             if border and address not in removed:
                 content = self.disk[address]
@@ -323,9 +330,14 @@ class _Shell:
 
     # --- places ---------------------------------------------------------------------------------
 
-    @staticmethod
-    def path(word: str) -> str:
-        return posixpath.normpath(posixpath.join("/repo", word)) if word else ""
+    def path(self, word: str) -> str:
+        """The address of a path: where the tree stands is /repo, wherever that is."""
+        if not word:
+            return ""
+        top, found = self.world.folder, posixpath.normpath(posixpath.join("/repo", word))
+        if word == top or word.startswith(f"{top}/"):
+            return posixpath.normpath("/repo" + word.removeprefix(top))
+        return found
 
     def remote(self, word: str) -> str:
         head, colon, tail = word.partition(":")
@@ -377,13 +389,13 @@ class FakeGround:
             else:
                 env[name] = value
         shell = _Shell(disk, self._world, run, self._engine.tick)
-        ended, code = Ended.EXITED, None
+        ended = Ended.EXITED
+        codes: list[int] = []
         try:
-            code = shell.start(run.argv, env)
-            for argv in run.then:
-                code = shell.start(argv, env)
+            codes.extend(shell.start(argv, env) for argv in (run.argv, *run.then))
         except _Stop as stop:
             ended = stop.ended
+        code = next((one for one in codes if one), 0) if ended is Ended.EXITED else None
         output = b"".join(shell.output)
         for line in output.splitlines(keepends=True):
             if on_line is not None:
@@ -398,6 +410,7 @@ class FakeGround:
             calls=tuple(shell.calls) if run.record else (),
             fired=tuple(dict.fromkeys(shell.fired)),
             unknown=tuple(shell.unknown),
+            codes=tuple(codes),
         )
         self._engine.ran.append((run, ran))
         return self._engine.spoil(run, ran), disk

@@ -48,6 +48,7 @@ class Fault:
     exit: int = 1
     seconds: float = 0.0  # slow
     script: bytes = b""  # play
+    lacks: int = 0  # cut, short: the last things that it makes are missing, not the later half
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class World:
     tools: tuple[Tool, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     content: WorldContent = field(default_factory=dict)
-    empty: tuple[str, ...] = ()  # absolute folders to make, empty
+    empty: tuple[str, ...] = ()  # folders to make, empty: absolute, or "HOST:/abs/path"
+    folder: str = "/repo"  # where the tree stands; its addresses say /repo wherever that is
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Ran:
     state: State
     calls: tuple[Call, ...] = ()
     fired: tuple[Fault, ...] = ()
+    codes: tuple[int, ...] = ()  # of each entry point that came to its end, in order
     unknown: tuple[str, ...] = ()  # what a stand-in was asked and does not know: the cell is broken
     broken: str = ""  # forged record, stand-in died ...: why the run can't be judged
     oom_kills: int = 0

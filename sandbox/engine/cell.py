@@ -174,6 +174,7 @@ class _Cell:
             bare=sorted(PASSED_BY),
             tools=tools_config(start.world.tools, run.seed) if start.tools else "",
             has_world=True,
+            folder=start.world.folder,
         )
         base, pawl = keeper.path, hardening.PAWL
         mounts = [self._place(place) for place in made["mounts"]]
@@ -200,8 +201,11 @@ class _Cell:
     def _place(self, place: Mapping[str, Any]) -> Mount:
         slot, keeper = self._slot, self._slot.keeper
         at = f"{keeper.slot_paths[slot.name]}/{place['at'].partition('/')[2]}"
+        where = place["mount"]
+        if where == hardening.REPO:
+            where = self._start.world.folder
         if not place["below"]:
-            return Mount(at, place["mount"])
+            return Mount(at, where)
         lower = ":".join(f"{keeper.path}/{folder}" for folder in reversed(place["below"]))
         name = f"{keeper.name}-{slot.name}-{self._name}"
         options = f"nosuid,nodev,userxattr,lowerdir={lower},upperdir={at}/u,workdir={at}/w"
@@ -211,7 +215,7 @@ class _Cell:
             slot.labels.of("overlay"),
         )
         self._volumes.append(name)
-        return Mount(name, place["mount"], volume=True)
+        return Mount(name, where, volume=True)
 
     # ---- the run ----
 
@@ -234,7 +238,7 @@ class _Cell:
                 },
                 environment=_environment(self._start.world, run),
                 network=f"container:{slot.world.container}",
-                folder=hardening.REPO,
+                folder=self._start.world.folder,
                 name=f"{slot.keeper.name}-{slot.name}-{self._name}",
             )
         )
@@ -285,6 +289,7 @@ class _Cell:
             broken=broken,
             oom_kills=int(after["oom"]) or int(ended.oom_killed),
             error=error_text,
+            codes=_codes(after["steps"]),
         )
 
 
@@ -322,6 +327,12 @@ def _ending(
     return Ended.ENGINE_ERROR, ended.code, "the launcher ended without a word"
 
 
+def _codes(steps: Mapping[str, int]) -> tuple[int, ...]:
+    """The exit code of each entry point from its wait status, in order."""
+    in_order = [steps[number] for number in sorted(steps, key=int)]
+    return tuple(128 + (s & 0x7F) if s & 0x7F else s >> 8 for s in in_order)
+
+
 def _command(run: Run) -> list[str]:
     words = [f"{hardening.PAWL}/enter", "-" if run.file_limit is None else str(run.file_limit)]
     steps = [run.argv, *run.then]
@@ -348,6 +359,7 @@ def _order(fault: Fault) -> Mapping[str, Any]:
         "persistent": fault.persistent,
         "exit": fault.exit,
         "seconds": fault.seconds,
+        "lacks": fault.lacks,
         "script": base64.b64encode(fault.script).decode(),
     }
 

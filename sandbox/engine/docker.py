@@ -227,7 +227,8 @@ class _Rig:
     def open(self, tree: Files, world: World) -> DockerGround:
         """Open a ground. Raises `SandboxError` for a tree or world that can't be set up."""
         name = f"g{next(self._numbers)}"
-        addresses = [*world.content, *(folder.rstrip("/") + "/" for folder in world.empty)]
+        empty = [folder for folder in world.empty if folder.startswith("/")]
+        addresses = [*world.content, *(folder.rstrip("/") + "/" for folder in empty)]
         tops = top_folders(addresses, frozenset(hardening.SYSTEM_FOLDERS))
         content = {a: v for a, v in world.content.items() if v is not None}
         files = {a: v for a, v in content.items() if a.startswith("/")}
@@ -242,7 +243,7 @@ class _Rig:
                 tree=tree_name,
                 tops=list(tops),
                 content=encoded(files),
-                empty=list(world.empty),
+                empty=empty,
                 layers=self.keeper.layers,
             )["state"]
         dump = first_dump(world, beyond)

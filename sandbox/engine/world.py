@@ -125,7 +125,13 @@ class WorldServer:
 
 def first_dump(world: World, content: WorldContent) -> Mapping[str, Any]:
     """What to load for a world that nothing has run in."""
+    folders: dict[str, dict[str, int]] = {}
+    for address in world.empty:
+        host, colon, folder = address.partition(":")
+        if colon and not address.startswith("/"):
+            folders.setdefault(host, {})[folder] = 0o755
     return {
+        "folders": folders,
         "buckets": list(world.buckets),
         "hosts": list(world.hosts),
         "unreachable": list(world.unreachable),

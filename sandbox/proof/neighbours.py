@@ -16,6 +16,8 @@ from sandbox.proof.states import is_log, is_system, kind, listing
 from sandbox.rehearsal import CallFault, Fault, InputFault, LimitFault
 
 FILE_LIMIT = 1024  # bytes: below what most seeded files have
+AT_ONCE = frozenset(["git", "ln", "mv", "rename"])  # all that they make is there at once
+MANY = 3  # things that one call makes: from here on half of them and all but one differ
 FOREIGN = "/srv/neighbour"  # somebody else's folder, populated with bait
 
 # Commands that only pass text on or look around. They are faulted only where their own record shows
@@ -88,7 +90,8 @@ class Neighbour:
         """What it is like: freezing and shrinking take one of each group."""
         fault = self.fault
         if isinstance(fault, CallFault):
-            return (self.kind.value, fault.command, fault.does)
+            how = "then" if fault.then else "but-one" if fault.lacks else ""
+            return (self.kind.value, fault.command, fault.does, how)
         if isinstance(fault, LimitFault):
             return (self.kind.value, "limit")
         value = "missing" if fault.value is None else fault.value.split(":")[0]
@@ -152,46 +155,114 @@ def own_effects(calls: Sequence[Call]) -> dict[tuple[str, int], frozenset[str]]:
     return found
 
 
+@dataclass(frozen=True)
+class Faultable:
+    """The calls of a record that can go wrong, as they came. What none of them does has no fault.
+
+    A call that reads from outside counts as effectful: its effect is what it brings. A line in a
+    journal can't be half written and loses no object.
+    """
+
+    honest: tuple[Call, ...]
+    outside: frozenset[tuple[str, int]]  # which of them leave the machine
+    noted: tuple[Call, ...]  # leave lines in journals alone
+
+    def numbers(self) -> dict[str, list[int]]:
+        """The numbers of the honest ones by signature."""
+        found: dict[str, list[int]] = {}
+        for call in self.honest:
+            found.setdefault(call.signature, []).append(call.number)
+        return found
+
+
+def faultable(calls: Sequence[Call]) -> Faultable:
+    """Sort a record's calls by what can go wrong at them."""
+    effects = own_effects(calls)
+    honest, outside, noted = [], set(), []
+    for call in calls:
+        mine = effects[call.signature, call.number]
+        leaves = is_boundary(call, mine)
+        if is_carrier(call) or not (mine or leaves):
+            continue
+        if mine and all(kind(address) == "journal" for address in mine):
+            noted.append(call)
+            continue
+        honest.append(call)
+        if leaves:
+            outside.add((call.signature, call.number))
+    return Faultable(tuple(honest), frozenset(outside), tuple(noted))
+
+
 def at_calls(calls: Sequence[Call]) -> tuple[Neighbour, ...]:
     """Honest faults at every effectful call, lying ones where a call leaves the machine.
 
-    Of many equal calls the first, the middle and the last, and one fault that stays (a retry beats
-    every fault that comes once). A call that reads from outside counts as effectful: its effect is
-    what it brings. A line in a journal can't be half written and loses no object.
+    Of many equal calls those of `spots`, and one fault that stays (a retry beats every fault that
+    comes once). A call that makes many things also stops short of the last of them: half of the
+    work is what a count or a share of it would notice.
     """
-    effects = own_effects(calls)
-    honest: dict[str, list[int]] = {}
-    lying: dict[str, list[int]] = {}
-    noted: dict[str, list[int]] = {}
-    for call in calls:
-        mine = effects[call.signature, call.number]
-        outside = is_boundary(call, mine)
-        if is_carrier(call) or not (mine or outside):
-            continue
-        if mine and all(kind(address) == "journal" for address in mine):
-            noted.setdefault(call.signature, []).append(call.number)
-            continue
-        honest.setdefault(call.signature, []).append(call.number)
-        if outside:
-            lying.setdefault(call.signature, []).append(call.number)
+    sorted_ = faultable(calls)
+    numbers = sorted_.numbers()
     found = [
         Neighbour(CellKind.LYING, CallFault(signature, does, number, persistent=True, exit=0))
-        for signature, numbers in lying.items()
-        for number in pick(numbers)
+        for signature, all_of in numbers.items()
+        for number in pick([n for n in all_of if (signature, n) in sorted_.outside])
         for does in ("short", "noop")
     ]
-    for signature, numbers in honest.items():
-        found += [Neighbour(CellKind.HONEST, fault) for fault in _honest(signature, pick(numbers))]
+    for signature, all_of in numbers.items():
+        found += [Neighbour(CellKind.HONEST, fault) for fault in _honest(signature, all_of)]
+    many: dict[str, int] = {}
+    for call in sorted_.honest:
+        if len(call.created) + len(call.changed) >= MANY and call.argv[0] not in AT_ONCE:
+            many.setdefault(call.signature, call.number)
     found += [
-        Neighbour(CellKind.HONEST, CallFault(signature, "fail", numbers[0]))
-        for signature, numbers in noted.items()
-        if signature not in honest
+        Neighbour(CellKind.HONEST, CallFault(signature, "cut", number, lacks=1))
+        for signature, number in many.items()
+    ]
+    found += [
+        Neighbour(CellKind.HONEST, CallFault(signature, "fail", number))
+        for signature, number in {c.signature: c.number for c in reversed(sorted_.noted)}.items()
+        if signature not in numbers
     ]
     return tuple(found)
 
 
-def _honest(signature: str, picked: Sequence[int]) -> list[CallFault]:
-    """The cut that stays first; then at the ends all kinds, in the middle the cut alone."""
+def got_over(calls: Sequence[Call], entry: Argv, most: int) -> tuple[Neighbour, ...]:
+    """Faults in one run that a clean run of the same entry point follows, at most `most`.
+
+    What a run that stopped leaves behind (half a folder, a lock, a mark) meets the next one. The
+    half work of each command's first call and a killed caller at its last: a caller that is killed
+    tidies nothing up. First come the last effectful call and the middle one.
+    """
+    honest = faultable(calls).honest
+    if not honest:
+        return ()
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for call in honest:
+        first.setdefault(call.signature, call.number)
+        last[call.signature] = call.number
+    end, middle = honest[-1], honest[len(honest) // 2]
+    wanted = [(end.signature, "kill", end.number), (middle.signature, "cut", middle.number)]
+    wanted += [(signature, "kill", number) for signature, number in last.items()]
+    wanted += [(signature, "cut", number) for signature, number in first.items()]
+    return tuple(
+        Neighbour(CellKind.HONEST, CallFault(signature, does, number, then=(entry,)))
+        for signature, does, number in list(dict.fromkeys(wanted))[:most]
+    )
+
+
+def left_out(calls: Sequence[Call]) -> tuple[str, ...]:
+    """The commands of whose calls only some are faulted, for people: "3 of 8 calls of `x`"."""
+    return tuple(
+        f"{len(numbers) - len(spots(numbers))} of {len(numbers)} calls of `{signature}`"
+        for signature, numbers in faultable(calls).numbers().items()
+        if len(numbers) > len(spots(numbers))
+    )
+
+
+def _honest(signature: str, numbers: Sequence[int]) -> list[CallFault]:
+    """The cut that stays first; then at the ends all kinds, between them the cut alone."""
+    picked = spots(numbers)
     faults = [CallFault(signature, "cut", picked[0], persistent=True)]
     for number in picked:
         is_end = number in (picked[0], picked[-1])
@@ -200,6 +271,16 @@ def _honest(signature: str, picked: Sequence[int]) -> list[CallFault]:
         if is_end:
             faults += [CallFault(signature, does, number) for does in ("fail", "kill")]
     return faults
+
+
+def spots(numbers: Sequence[int]) -> tuple[int, ...]:
+    """The first two, the middle and the last two of `numbers` (all, if there are five or fewer).
+
+    A pipeline's or a loop's last call often ends otherwise than the others, and so does the first.
+    """
+    if len(numbers) <= 5:
+        return tuple(numbers)
+    return (*numbers[:2], numbers[len(numbers) // 2], *numbers[-2:])
 
 
 def pick(numbers: Sequence[int]) -> tuple[int, ...]:

@@ -72,6 +72,13 @@ def settle(draft: Cell, base: Cell | None, losing: Set[str]) -> Settled:
         why = f"Base loses the same here, and it is not what this change is about: {draft.why}"
         held = replace(draft, outcome=Outcome.HELD, why=why)
         return Settled(held, residual=f"{name(draft)}: {draft.why}")
+    if draft.undone:
+        had = set(base.undone) if base is not None and base.outcome is Outcome.HIT else set()
+        if set(draft.undone) - had:
+            return Settled(draft)
+        why = f"Base does not get over it either: {draft.why}"
+        held = replace(draft, outcome=Outcome.HELD, why=why)
+        return Settled(held, residual=f"{name(draft)}: {draft.why}")
     if draft.outcome is Outcome.HIT and draft.altered:
         had = {kind(a) for a in base.altered} if base is not None else set()
         if base is not None and any(kind(a) in had for a in draft.altered):
@@ -105,10 +112,10 @@ def name(cell: Cell) -> str:
     if "input" in fault:
         then = "".join(f" then {' '.join(argv)}" for argv in fault.get("then", ()))
         return f"{fault['input']} = {fault['value']!r} in `{entry}`{then}"
+    does = fault["does"] + (" just before its end" if fault.get("lacks") else "")
     stays = " and every later one" if fault.get("persistent") else ""
-    return (
-        f"{fault['does']} at {fault['command']}, call {fault.get('call', 1)}{stays}, in `{entry}`"
-    )
+    then = "".join(f", then `{' '.join(argv)}` without a fault" for argv in fault.get("then", ()))
+    return f"{does} at {fault['command']}, call {fault.get('call', 1)}{stays}, in `{entry}`{then}"
 
 
 def decide(cells: Sequence[Cell]) -> tuple[bool, str]:

@@ -20,17 +20,24 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 def part(spec: Any, seed: int) -> World:
-    """`{HOST: {FOLDER: [file names]}}` or `[HOST, ..]` as the start of a world."""
+    """`{HOST: {FOLDER: [file names]}}` or `[HOST, ..]` as the start of a world.
+
+    A folder without names is made, empty.
+    """
     if isinstance(spec, list):
         spec = {name: {} for name in names_of(spec, KIND)}
     content: dict[str, bytes | None] = {}
+    empty: list[str] = []
     for host, folders in mapping_of(spec, KIND).items():
         _check(host)
         where = f"{KIND}.{host}"
         for folder, names in mapping_of({} if folders is None else folders, where).items():
             top = f"{host}:{absolute(folder, where)}"
-            content.update(seeded(top, names_of(names, f"{where}.{folder}"), seed))
-    return World(hosts=tuple(spec), content=content)
+            found = seeded(top, names_of([] if names is None else names, f"{where}.{folder}"), seed)
+            content.update(found)
+            if not found and folder.strip("/"):
+                empty.append(top.rstrip("/"))
+    return World(hosts=tuple(spec), content=content, empty=tuple(empty))
 
 
 def unreachable(spec: Any, seed: int) -> World:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -227,6 +228,61 @@ def test_half_of_a_calls_effects_are_taken_back(engine: Engine, does: str, code:
     ground.close()
 
 
+def test_a_call_can_lack_the_last_thing_that_it_makes_and_no_file_is_half(engine: Engine) -> None:
+    ground = engine.open(tree(), WORLD)
+    ran = ground.run(Run(("./copy.sh",), faults=(Fault("cp", "cut", exit=12, lacks=1),)))
+    there = {a: c for a, c in ran.state.items() if a.startswith("/srv/dough/")}
+    assert there == {f"/srv/dough/{n}": of(FLOUR[n]) for n in ("a.txt", "b.txt", "c.txt")}
+    ground.close()
+
+
+def test_a_tree_stands_where_its_world_says_and_is_addressed_as_ever(engine: Engine) -> None:
+    scripts = {
+        "where.sh": '#!/bin/sh\necho "$PWD" > /srv/dough/where.txt\ncp -R flour/. "$PWD/dough/"\n',
+        "flour/a.txt": "a\n",
+        "flour/b.txt": "b\n",
+        "dough/a.txt": "old a\n",
+    }
+    ground = engine.open(tree(**scripts), replace(WORLD, folder="/yard/mill"))
+    assert ground.read("/repo/flour/a.txt") == b"a\n"
+    ran = ground.run(Run(("./where.sh",)))
+    assert ran.state["/srv/dough/where.txt"] == of(b"/yard/mill\n")
+    assert ran.state["/repo/dough/b.txt"] == of(b"b\n")
+    # what went wrong is taken back at that place
+    cut = ground.run(Run(("./where.sh",), faults=(Fault("cp", "short", lacks=1),)))
+    assert "/repo/dough/b.txt" not in cut.state
+    whole = ground.run(Run(("./where.sh",), faults=(Fault("cp", "noop"),)))
+    assert whole.state["/repo/dough/a.txt"] == of(b"old a\n")
+    ground.close()
+
+
+HOSTED = replace(
+    WORLD,
+    hosts=("attic",),
+    content={**WORLD.content, "attic:/srv/old/one": b"1\n"},
+    empty=(*WORLD.empty, "attic:/srv/new"),
+)
+
+
+def test_a_call_that_lacks_its_last_file_on_a_host_has_taken_nothing_away(engine: Engine) -> None:
+    mirror = "#!/bin/sh\nrsync -r --delete /srv/flour/ attic:/srv/old/\n"
+    ground = engine.open(tree(**{"mirror.sh": mirror}), HOSTED)
+    ran = ground.run(Run(("./mirror.sh",), faults=(Fault("rsync", "cut", exit=12, lacks=1),)))
+    assert ran.code == 12
+    there = {a.removeprefix("attic:/srv/old/") for a in ran.state if a.startswith("attic:")}
+    assert there == {"a.txt", "b.txt", "c.txt", "one"}
+    ground.close()
+
+
+def test_a_host_has_its_empty_folders(engine: Engine) -> None:
+    mirror = "#!/bin/sh\nrsync -r /srv/flour/ attic:/srv/new/flour/\n"
+    ground = engine.open(tree(**{"mirror.sh": mirror}), HOSTED)
+    ran = ground.run(Run(("./mirror.sh",)))
+    assert ran.code == 0, ran.output
+    assert ran.state["attic:/srv/new/flour/a.txt"] == of(FLOUR["a.txt"])
+    ground.close()
+
+
 def test_a_command_that_renames_leaves_no_half_file_when_it_is_cut(engine: Engine) -> None:
     mirror = "#!/bin/sh\nrsync -r /srv/flour/ /srv/dough/\n"
     ground = engine.open(tree(**{"mirror.sh": mirror}), WORLD)
@@ -270,6 +326,17 @@ def test_entry_points_after_it_run_in_the_same_view(engine: Engine) -> None:
     ran = ground.run(Run(("./copy.sh",), then=(("./sweep.sh",),)))
     assert "/srv/dough/a.txt" in ran.state
     assert "/srv/flour/a.txt" not in ran.state
+    assert ran.codes == (0, 0)
+    ground.close()
+
+
+def test_a_fault_that_comes_once_is_over_when_the_next_entry_point_runs(engine: Engine) -> None:
+    ground = engine.open(tree(), WORLD)
+    run = Run(("./each.sh",), faults=(Fault("cp", "kill", call=2),), then=(("./each.sh",),))
+    ran = ground.run(run)
+    assert ran.codes == (137, 0)
+    assert ran.code == 137
+    assert {f"/srv/dough/{n}.txt" for n in (1, 2, 3)} <= ran.state.keys()
     ground.close()
 
 

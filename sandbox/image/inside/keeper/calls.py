@@ -191,10 +191,15 @@ class Record:
             return "ok\n"
         created, changed, removed = compare(before, after, self._cell.value_of)
         effects = created + changed + removed
-        orders = self._orders(identity, does, effects, set(created), before, after)
+        lacks = self._faults[fault]["lacks"]
+        undone = effects[len(effects) // 2 :]
+        if lacks:
+            undone = (created or changed)[-lacks:] + removed
+        orders = self._orders(identity, does == "cut" and not lacks, undone, created, before, after)
         total = len(effects)
         if token is not None:
-            undone = world.ask(self._cell.slot, {"op": "undo", "token": token, "how": does})
+            order = {"op": "undo", "token": token, "how": does, "lacks": lacks}
+            undone = world.ask(self._cell.slot, order)
             total += len(undone["kept"]) + len(undone["undone"])
         if self._record:
             self._note(identity, before, after, token, status)
@@ -214,23 +219,23 @@ class Record:
 
     # ---- taking effects back ----
 
-    def _orders(self, identity, does, effects, created, before, after):
-        """What the shim has to do so that only the earlier half of the effects stays.
+    def _orders(self, identity, halves, undone, created, before, after):
+        """What the shim has to do so that the effects `undone` are taken back.
 
-        In the order created, changed, removed: a half-done copy has written and not yet deleted.
-        With `cut` the file at the border is left half written, unless the command puts whole files
-        in place by renaming them: stopped midway it leaves each as it was or as it will be.
+        They come in the order created, changed, removed: a half-done copy has written and not yet
+        deleted. Where it `halves`, the file at the border is left half written, unless the command
+        puts whole files in place by renaming them: stopped midway it leaves each as it was or as it
+        will be.
         """
-        orders = []
-        halves = does == "cut" and self.calls[identity]["signature"].split()[0] not in WHOLE
-        keep = len(effects) // 2
-        for place, address in enumerate(effects[keep:]):
-            value = after.get(address)
+        orders, created = [], set(created)
+        halves = halves and self.calls[identity]["signature"].split()[0] not in WHOLE
+        for place, address in enumerate(undone):
+            value, path = after.get(address), self._cell.path_of(address)
             if halves and place == 0 and value and not value.startswith(("->", "!")):
                 size = self._cell.size_of(address)
-                orders.append(f"trunc {size // 2} {_hex(address)}")
+                orders.append(f"trunc {size // 2} {_hex(path)}")
             elif address in created:
-                orders.append(f"rm {_hex(address)}")
+                orders.append(f"rm {_hex(path)}")
             else:
                 order = self._put_back(identity, len(orders), address, before)
                 if order:
@@ -241,14 +246,15 @@ class Record:
         value = before.get(address, self._cell.value_of(address))
         if value is None or value.startswith("!"):
             return None
+        path = self._cell.path_of(address)
         if value.startswith("->"):
-            return f"link {_hex(value[2:])} {_hex(address)}"
+            return f"link {_hex(value[2:])} {_hex(path)}"
         name = f"{identity}-{number}"
         found, mode, when = self._cell.content_before(identity, address)
         with open(states.open_file(found), "rb") as old:
             with open(f"{self._cell.control}/undo/{name}", "wb") as new:
                 shutil.copyfileobj(old, new)
-        return f"put {name} {mode:o} {when} {_hex(address)}"
+        return f"put {name} {mode:o} {when} {_hex(path)}"
 
 
 def compare(before, after, ground):

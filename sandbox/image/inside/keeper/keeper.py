@@ -104,8 +104,9 @@ class Ground:
 class Cell:
     """A fresh view for one run."""
 
-    def __init__(self, name, slot, ground, has_world):
+    def __init__(self, name, slot, ground, has_world, stands):
         self.name, self.slot, self.ground, self.has_world = name, slot, ground, has_world
+        self.stands = stands  # where the cell sees the tree
         self.folder = f"{SLOTS}/{slot}/{name}"
         self.control = f"{BASE}/x/{name}"
         self.look = states.Look()
@@ -156,6 +157,11 @@ class Cell:
         place = self.ground.place_of(address)
         upper = "/u" if place.layered else ""
         return f"{self.folder}/{place.name}{upper}/{place.inside(address)}"
+
+    def path_of(self, address):
+        """The path by which the cell itself knows an address."""
+        inside = self.ground.places["repo"].inside(address)
+        return address if inside is None else f"{self.stands}/{inside}"
 
     def size_of(self, address):
         return os.lstat(self._file(address)).st_size
@@ -520,9 +526,9 @@ class Keeper:
         remove_folder(f"{BASE}/g/{ground}")
         return {}
 
-    def do_cell(self, cell, slot, ground, content, faults, record, bare, tools, has_world):
+    def do_cell(self, cell, slot, ground, content, faults, record, bare, tools, has_world, folder):
         """A fresh view of a ground, with the run's own content, ready to be mounted."""
-        made = Cell(cell, slot, self.grounds[ground], has_world)
+        made = Cell(cell, slot, self.grounds[ground], has_world, folder)
         try:
             for address, data in content.items():
                 made.write(address, None if data is None else base64.b64decode(data))

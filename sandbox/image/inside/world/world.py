@@ -198,16 +198,20 @@ class World:
     def _undo(self, order: Order) -> Mapping[str, Any]:
         if order.get("how") not in ("cut", "short"):
             raise Refused(f"there is no way {order.get('how')!r} to undo")
-        before = self._marked(order)
-        effects = self._effects(before).in_order()
-        kept, undone = effects[: len(effects) // 2], effects[len(effects) // 2 :]
+        before, lacks = self._marked(order), int(order.get("lacks") or 0)
+        found = self._effects(before)
+        effects = found.in_order()
+        undone = effects[len(effects) // 2 :]
+        if lacks:  # the last of what was made, and nothing was taken away yet
+            undone = ((found.created or found.changed)[-lacks:]) + found.removed
+        kept = [address for address in effects if address not in undone]
         for address in undone:
             store = self._store(address)
             place = self._stores.index(store)
             store.give_back(address, before.pictures[place].get(address))
         if undone:
             self.machines.drop_folders(before.shapes[self._stores.index(self.machines)])
-        return {"kept": list(kept), "undone": list(undone)}
+        return {"kept": kept, "undone": list(undone)}
 
     def _asked(self, order: Order) -> Mapping[str, Any]:
         return {"unknown": list(self._unknown)}

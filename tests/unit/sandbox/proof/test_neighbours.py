@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 from sandbox import CellKind
 from sandbox.engine import Call
 from sandbox.proof import neighbours
-from sandbox.proof.neighbours import FOREIGN, at_calls, at_setting, at_sources, bait, pick
+from sandbox.proof.neighbours import (
+    FOREIGN,
+    at_calls,
+    at_setting,
+    at_sources,
+    bait,
+    got_over,
+    left_out,
+    pick,
+    spots,
+)
 from sandbox.rehearsal import CallFault, InputFault
 
 
@@ -33,11 +43,52 @@ def test_of_many_calls_the_first_the_middle_and_the_last_are_kept(numbers: list[
 def test_every_effectful_command_is_faulted_at_its_ends_and_for_good(count: int) -> None:
     calls = [call("knead", n, created=(f"/srv/dough/{n}",)) for n in range(1, count + 1)]
     honest = of(at_calls(calls), CellKind.HONEST)
-    assert {f.call for f in honest} == set(pick(range(1, count + 1)))
+    assert {f.call for f in honest} == set(spots(range(1, count + 1)))
     for end in (1, count):
         assert {f.does for f in honest if f.call == end} == {"fail", "cut", "kill"}
     assert [f for f in honest if f.persistent] == [CallFault("knead", "cut", 1, persistent=True)]
-    assert len(honest) <= 7
+    assert len(honest) <= 9
+    assert len(left_out(calls)) == (count > 5)
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, unique=True).map(sorted))
+def test_of_many_calls_two_at_each_end_and_the_middle_are_faulted(numbers: list[int]) -> None:
+    kept = spots(numbers)
+    assert len(kept) == min(5, len(numbers))
+    assert {*numbers[:2], numbers[len(numbers) // 2], *numbers[-2:]} <= set(kept)
+    assert list(kept) == sorted(set(kept))
+
+
+def test_a_call_that_makes_much_also_stops_just_before_its_end() -> None:
+    made = tuple(f"/srv/dough/{n}" for n in range(3))
+    lacking = [f for f in of(at_calls([call("knead", created=made)]), CellKind.HONEST) if f.lacks]
+    assert lacking == [CallFault("knead", "cut", lacks=1)]
+    few = at_calls([call("knead", created=made[:2])])
+    assert not [f for f in of(few, CellKind.HONEST) if f.lacks]
+    # what is put in place by renaming is there as a whole
+    assert not [f for f in of(at_calls([call("mv", created=made)]), CellKind.HONEST) if f.lacks]
+
+
+def test_a_clean_run_follows_what_stopped_in_the_middle_and_what_was_killed_at_the_end() -> None:
+    calls = [
+        call("knead", 1, created=("/srv/a",)),
+        call("weigh"),
+        call("knead", 2, created=("/srv/b",)),
+        call("send", created=("s3://shelf/a",)),
+    ]
+    found = of(got_over(calls, ("./bake.sh",), 8), CellKind.HONEST)
+    then = (("./bake.sh",),)
+    assert found[:2] == [
+        CallFault("send", "kill", then=then),
+        CallFault("knead", "cut", 2, then=then),
+    ]
+    assert {(f.command, f.does, f.call) for f in found} >= {
+        ("knead", "kill", 2),
+        ("knead", "cut", 1),
+        ("send", "cut", 1),
+    }
+    assert got_over(calls, ("./bake.sh",), 2) == tuple(got_over(calls, ("./bake.sh",), 8)[:2])
+    assert got_over([call("weigh")], ("./bake.sh",), 8) == ()
 
 
 def test_what_only_carries_another_call_is_left_alone() -> None:

@@ -143,6 +143,29 @@ def test_altered_where_base_alters_the_same_class_counts() -> None:
     assert settled.cell.outcome is Outcome.HIT
 
 
+def unfinished(side: Side, undone: tuple[str, ...]) -> Cell:
+    said = Outcome.HIT if undone else Outcome.HELD
+    return replace(NEIGHBOUR, side=side, outcome=said, undone=undone)
+
+
+@pytest.mark.parametrize(
+    ("undone", "outcome"),
+    [
+        pytest.param((), Outcome.HIT, id="base gets over it"),
+        pytest.param(("s3://shelf/b",), Outcome.HIT, id="base leaves another one undone"),
+        pytest.param(("s3://shelf/a",), Outcome.HELD, id="base leaves the same undone"),
+    ],
+)
+def test_work_left_undone_counts_unless_base_leaves_it_undone_too(
+    undone: tuple[str, ...], outcome: Outcome
+) -> None:
+    settled = settle(
+        unfinished(Side.DRAFT, ("s3://shelf/a",)), unfinished(Side.BASE, undone), OBJECTS
+    )
+    assert settled.cell.outcome is outcome
+    assert bool(settled.residual) == (outcome is Outcome.HELD)
+
+
 def test_broken_on_both_sides_is_said_and_on_the_draft_alone_counts() -> None:
     broken = replace(NEIGHBOUR, outcome=Outcome.BROKEN)
     assert settle(broken, replace(broken, side=Side.BASE), OBJECTS).unjudged

@@ -46,6 +46,12 @@ def test_lists_are_a_short_way_to_say_empty() -> None:
     assert world.empty == ("/var/post",)
 
 
+def test_a_folder_without_names_is_made_on_a_host_too() -> None:
+    world = build({"hosts": {"attic": {"/srv/old": ["one.txt"], "/srv/new": []}}}, 1)
+    assert world.empty == ("attic:/srv/new",)
+    assert list(world.content) == ["attic:/srv/old/one.txt"]
+
+
 def test_no_world_at_all_is_an_empty_world() -> None:
     assert build(None, 1) == build({}, 1)
 
