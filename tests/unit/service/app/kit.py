@@ -14,18 +14,32 @@ from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from policies import Finding, Level
-from service.app.decisions import Decisions, Prepared, Verdict
+from policies import Finding, Level, Verdict
+from service.app import records
+from service.app.decisions import Decisions, Prepared
+from service.app.decisions import Verdict as Said
 from service.app.people import People
-from service.changes import Approval, Change, ChangeId, Person, Principal, Stage, System
+from service.changes import (
+    Approval,
+    Change,
+    ChangeId,
+    Move,
+    Principal,
+    Request,
+    Source,
+    Stage,
+    System,
+    digest_of,
+)
 from service.ledger import Entry, Judgment, Kind
 from service.people import EVERYWHERE, No, Passkey, Role, SignedIn
 from service.people.passwords import Passwords
 from service.store import Store
-from tests.kit_changes import Kit, moves, waiting
 from tests.unit.service.store.conftest import Clock
 
 T = TypeVar("T")
+CHAT = Source.CHAT
+WAY_MARKS = ("survey", "rehearsal", "plan", "proof")
 WORDS = "four words beside another"
 URL = "http://localhost:8080"
 HERE = "orchard"
@@ -164,25 +178,51 @@ class House:
         key: str = "",
     ) -> Change:
         """A change that waits for a person. `by` None: Rita asked."""
-        return waiting(
-            self.store,
-            by=by or self.rita.person,
+        change = self.store.open_change(
+            Request("The store room was emptied by half a build.", by or self.rita.person, CHAT),
             repository=HERE,
-            key=key,
-            kit=Kit(findings=tuple(asking(role) for role in asks), shapers=shapers),
+            base="b" * 40,
+            branch="main",
+            key=key or f"change {self.store.size}",
         )
+        return self._along(change, "Half a build empties nothing", asks, shapers)
 
     def back_to_waiting(
         self, change: Change, title: str = "", asks: tuple[str, ...] = ()
     ) -> Change:
         """A change that was sent back, taken along its way again; `title` makes it another plan."""
-        kit = Kit(findings=tuple(asking(role) for role in asks))
-        if title:
-            kit = replace(kit, plan=replace(kit.plan, title=title))
-        done = {Stage.REHEARSED: 2, Stage.PLANNED: 3}[change.stage]
-        for move, kind in moves(self.store, change, kit)[done:]:
-            said = Judgment(kind, System("pawl"), change.id, f"it came to {move.to.value}")
-            change = self.store.record(change.id, move, said)
+        return self._along(change, title or "Half a build empties nothing", asks)
+
+    def _along(
+        self,
+        change: Change,
+        title: str,
+        asks: tuple[str, ...],
+        shapers: tuple[Principal, ...] = (),
+    ) -> Change:
+        """Move `change` on to where it waits for people."""
+        verdict = records.verdict(
+            Verdict(tuple(asking(role) for role in asks), "r" * 64, "a scripted engine", 31)
+        )
+        made = {name: digest_of(f"{name} of {title}".encode()) for name in WAY_MARKS}
+        judged: dict[str, object] = {
+            "verdict": self.store.artifacts.put(records.dumps(verdict)),
+            "binding": digest_of(f"{title} {asks}".encode()),
+        }
+        if shapers:
+            judged["shapers"] = shapers
+        way: tuple[tuple[Stage, dict[str, object], Kind], ...] = (
+            (Stage.SURVEYED, {"survey": made["survey"]}, Kind.SURVEYED),
+            (Stage.REHEARSED, {"rehearsal": made["rehearsal"]}, Kind.REHEARSAL_WRITTEN),
+            (Stage.PLANNED, {"plan": made["plan"], "title": title}, Kind.PLAN_MADE),
+            (Stage.PROVEN, {"proof": made["proof"]}, Kind.PROOF_RUN),
+            (Stage.GATED, judged, Kind.GATE_VERDICT),
+            (Stage.WAITING, {}, Kind.WAITING),
+        )
+        behind = {Stage.ASKED: 0, Stage.REHEARSED: 2, Stage.PLANNED: 3}[change.stage]
+        for to, sets, kind in way[behind:]:
+            said = Judgment(kind, System("pawl"), change.id, f"it came to {to.value}")
+            change = self.store.record(change.id, Move(to, sets), said)
         return change
 
     def now(self, change: Change) -> Change:
@@ -196,7 +236,7 @@ class House:
         self,
         who: SignedIn,
         change: Change,
-        verdict: Verdict = Verdict.APPROVE,
+        verdict: Said = Said.APPROVE,
         *,
         reason: str = REASON,
         binding: str | None = None,
@@ -221,7 +261,7 @@ class House:
         self,
         who: SignedIn,
         change: Change,
-        verdict: Verdict = Verdict.APPROVE,
+        verdict: Said = Said.APPROVE,
         *,
         reason: str = REASON,
         binding: str | None = None,
@@ -260,10 +300,3 @@ def asking(role: str) -> Finding:
         role=role,
         source="test",
     )
-
-
-def person(who: SignedIn) -> Person:
-    return who.person
-
-
-__all__ = ["HERE", "REASON", "WORDS", "House", "asking", "no", "person", "yes"]

@@ -281,7 +281,7 @@ def one_person_by_two_accounts_is_one(house: House, _: Change) -> object:
 
 @attack("C6")
 def the_requester_made_the_approvers_account(house: House, _: Change) -> object:
-    change, made, _ = of_a_maker(house)
+    change, made, _other = of_a_maker(house)
     yes(house.decide(made, change))
     missing = house.sufficient(change)
     assert isinstance(missing, str)
@@ -641,7 +641,7 @@ def test_the_honest_row_is_accepted(house: House, asks: tuple[str, ...]) -> None
 
 
 def test_a_third_person_makes_an_account_of_the_requesters_making_good(house: House) -> None:
-    change, made, _ = of_a_maker(house)
+    change, made, _other = of_a_maker(house)
     yes(house.decide(made, change))
     yes(house.decide(house.bea, change))
     approvals = house.sufficient(change)
