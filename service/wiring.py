@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sandbox.engine import Engine
+    from service.app.merging import Merging
     from service.app.people import People
     from service.app.repositories import Repositories
     from service.changes import Change, ChangeId
@@ -254,13 +255,13 @@ class Bench:
         self,
         settings: Settings,
         kept: Store,
-        merging_: Any = None,
-        blocked: Callable[[Change], frozenset[str]] = lambda _: frozenset(),
+        merges: Merging,
+        blocked: Callable[[Change], frozenset[str]],
     ) -> None:
         """`blocked` answers the paths of a change's base that no edit may lead through."""
         self._settings = settings
         self._store = kept
-        self._merging = merging_
+        self._merges = merges
         self._blocked = blocked
         self._facts = facts()
         self._gate: Gate | None = None
@@ -295,6 +296,7 @@ class Bench:
             clock=clock,
             thread=thread,
             stop=stop,
+            merging=self._merges,
         )
         return Inline(parts, self._store, self._settings.home / "flow.sqlite", self._holder)
 
@@ -357,6 +359,7 @@ def _pooled(
 ) -> Iterator[tuple[Services, Pool]]:
     from service.app.decisions import Decisions
     from service.app.live import Following
+    from service.app.merging import Merging
     from service.web.services import Services
     from service.worker.decided import Decided
     from service.worker.pool import Pool
@@ -366,26 +369,24 @@ def _pooled(
     repositories_ = repositories(settings, kept)
     following = Following(kept)
     mask = facts().mask
-    woken: list[Callable[[ChangeId], None]] = []
-
-    def wake(change: ChangeId) -> None:
-        for one in woken:
-            one(change)
-
-    def moved(change: Change) -> str | None:
-        return None
-
-    decisions = Decisions(kept, people_, clock, wake=wake, moved=moved)
+    # Decisions, merging and the pool each need the next one; none is asked before all are there.
+    decisions = Decisions(
+        kept,
+        people_,
+        clock,
+        wake=lambda change: pool.wake(change),
+        moved=lambda change: merges.moved(change),
+    )
+    merges = Merging(kept, repositories_, decisions, clock, people_.names)
     pool = Pool(
         kept,
-        Bench(settings, kept),
+        Bench(settings, kept, merges, lambda change: _blocked(repositories_, change)),
         Steps(following, mask),
-        Decided(decisions, moved),
+        Decided(decisions, merges.watch),
         at_once=settings.changes,
         here=lambda change: repositories_.get(change.repository) is not None,
         also=also,
     )
-    woken.append(pool.wake)
     services = Services(
         store=kept,
         people=people_,
@@ -402,6 +403,14 @@ def _pooled(
         yield services, pool
     finally:
         pool.close()
+
+
+def _blocked(repositories_: Repositories, change: Change) -> frozenset[str]:
+    """Where submodules are: no edit may lead through them."""
+    from service.repos import mirrors
+
+    mirror = repositories_.mirror_of(change)
+    return frozenset() if mirror is None else mirrors.snapshot(mirror, change.base).blocked
 
 
 def people(settings: Settings, kept: Store, public_url: str) -> People:

@@ -33,7 +33,7 @@ _DATABASE = "pawl.sqlite"
 _CHECKPOINT = "checkpoint"
 _NAMES = re.compile(
     r"manifest\.json|pawl\.sqlite|checkpoint|checkpoint\.epoch-[0-9]{1,4}|owner"
-    r"|keys/[a-z][a-z.]{0,30}|artifacts/[0-9a-f]{2}/[0-9a-f]{62}"
+    r"|keys/[a-z][a-z0-9.]{0,30}|artifacts/[0-9a-f]{2}/[0-9a-f]{62}"
 )
 _ME = System("restore")
 _CHUNK = 1 << 20

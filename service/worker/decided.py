@@ -14,9 +14,10 @@ from service.changes import Change
 class Decided:
     """`service.worker.pool.People` over the real decisions."""
 
-    def __init__(self, decisions: Decisions, moved: Callable[[Change], str | None]) -> None:
+    def __init__(self, decisions: Decisions, watch: Callable[[Change], Change | None]) -> None:
+        """`watch` takes a waiting change back where something moved under it."""
         self._decisions = decisions
-        self._moved = moved
+        self._watch = watch
 
     def agents_frozen(self) -> bool:
         return any(one.switch is Switch.AGENTS for one in self._decisions.frozen())
@@ -28,8 +29,4 @@ class Decided:
         return self._decisions.expire()
 
     def watch(self, change: Change) -> bool:
-        what = self._moved(change)
-        if what is None:
-            return False
-        self._decisions.void(change.id, what, also_merging=False)
-        return True
+        return self._watch(change) is not None
