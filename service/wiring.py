@@ -248,6 +248,10 @@ def running(
         kept.close()
 
 
+OpenCells = Callable[[Settings, Callable[[str], None]], "Engine"]
+"""Opens an engine for cells."""
+
+
 class Bench:
     """What the pool's runs work with: the engine, the gate, the planner, the exact merge."""
 
@@ -277,7 +281,7 @@ class Bench:
             self._gate = judge
         self.close()
         say("the sandbox engine is being opened")
-        self._cells = engine(self._settings, say)
+        self._cells = self._open_cells(self._settings, say)
 
     def inline(self, change: Change, thread: Thread, stop: Callable[[], bool]) -> Inline:
         from service.worker.inline import Inline
@@ -335,16 +339,20 @@ def serving(
     *,
     public_url: str,
     also: Callable[[ChangeId], Thread | None] = lambda _: None,
+    cells: OpenCells | None = None,
+    clock_: Callable[[], datetime] = clock,
 ) -> Iterator[Serving]:
     """Join everything that `pawl serve` is made of, begin to run changes, and end it all again.
 
-    `also` names somebody else in this process who follows a change (the demo's terminal).
+    `also` names somebody else in this process who follows a change (the demo's terminal). Tests
+    hand in an engine in memory and a time that they can move.
     """
+    from service.store import Store
     from service.web.app import make
 
-    kept = store(settings)
+    kept = Store.open(settings.home, clock_)
     try:
-        with _pooled(settings, kept, public_url, also) as (services, pool):
+        with _pooled(settings, kept, public_url, also, cells, clock_) as (services, pool):
             yield Serving(services, pool, make(services))
     finally:
         kept.close()
@@ -356,6 +364,8 @@ def _pooled(
     kept: Store,
     public_url: str,
     also: Callable[[ChangeId], Thread | None],
+    cells: OpenCells | None,
+    clock_: Callable[[], datetime],
 ) -> Iterator[tuple[Services, Pool]]:
     from service.app.decisions import Decisions
     from service.app.live import Following
@@ -365,22 +375,22 @@ def _pooled(
     from service.worker.pool import Pool
     from service.worker.thread import Steps
 
-    people_ = people(settings, kept, public_url)
-    repositories_ = repositories(settings, kept)
+    people_ = people(settings, kept, public_url, clock_)
+    repositories_ = repositories(settings, kept, clock_)
     following = Following(kept)
     mask = facts().mask
     # Decisions, merging and the pool each need the next one; none is asked before all are there.
     decisions = Decisions(
         kept,
         people_,
-        clock,
+        clock_,
         wake=lambda change: pool.wake(change),
         moved=lambda change: merges.moved(change),
     )
-    merges = Merging(kept, repositories_, decisions, clock, people_.names)
+    merges = Merging(kept, repositories_, decisions, clock_, people_.names)
     pool = Pool(
         kept,
-        Bench(settings, kept, merges, lambda change: _blocked(repositories_, change)),
+        Bench(settings, kept, merges, lambda change: _blocked(repositories_, change), cells),
         Steps(following, mask),
         Decided(decisions, merges.watch),
         at_once=settings.changes,
@@ -394,7 +404,7 @@ def _pooled(
         decisions=decisions,
         following=following,
         worker=pool,
-        clock=clock,
+        clock=clock_,
         public_url=public_url,
         mask=mask,
     )
@@ -413,16 +423,20 @@ def _blocked(repositories_: Repositories, change: Change) -> frozenset[str]:
     return frozenset() if mirror is None else mirrors.snapshot(mirror, change.base).blocked
 
 
-def people(settings: Settings, kept: Store, public_url: str) -> People:
+def people(
+    settings: Settings, kept: Store, public_url: str, clock_: Callable[[], datetime] = clock
+) -> People:
     from service.app.people import People
 
-    return People(kept, clock, public_url)
+    return People(kept, clock_, public_url)
 
 
-def repositories(settings: Settings, kept: Store) -> Repositories:
+def repositories(
+    settings: Settings, kept: Store, clock_: Callable[[], datetime] = clock
+) -> Repositories:
     from service.app.repositories import Repositories
 
-    return Repositories(kept, reader(), settings.home / "mirrors", clock, settings.host)
+    return Repositories(kept, reader(), settings.home / "mirrors", clock_, settings.host)
 
 
 def facts() -> Any:
