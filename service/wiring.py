@@ -261,8 +261,11 @@ class Bench:
         kept: Store,
         merges: Merging,
         blocked: Callable[[Change], frozenset[str]],
+        cells: OpenCells | None = None,
     ) -> None:
-        """`blocked` answers the paths of a change's base that no edit may lead through."""
+        """`blocked` answers the paths of a change's base that no edit may lead through; `cells`
+        opens the engine (None: Docker's)."""
+        self._open_cells = cells or engine
         self._settings = settings
         self._store = kept
         self._merges = merges
