@@ -62,7 +62,7 @@ _TOO_LATE = No("passkey-too-late", "That took too long, or was sent twice.", "Be
 
 class People:
     """The use cases about people. `public_url` is where browsers reach Pawl (scheme://host:port);
-    its host is the passkeys' relying party."""
+    its host is the passkeys' relying party. `clock` is the store's, too."""
 
     def __init__(
         self,

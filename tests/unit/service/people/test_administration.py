@@ -87,7 +87,8 @@ def test_an_administrator_of_one_repository_invites_into_that_one_alone(
     people: People, ada: SignedIn
 ) -> None:
     bob = joined(people, ada, "bob", Role.ADMINISTRATOR, repository="r1")
-    for roles in ((("r2", Role.VIEWER),), ((EVERYWHERE, Role.VIEWER),), ()):
+    mixed = (("r1", Role.VIEWER), ("r2", Role.VIEWER))
+    for roles in ((("r2", Role.VIEWER),), mixed, ((EVERYWHERE, Role.VIEWER),), ()):
         refusal = people.invite(bob, name="Eve", login="eve", roles=roles)
         assert no(refusal).code == "not-administrator"
     account, _ = yes(people.invite(bob, name="Carl", login="carl", roles=(("r1", Role.REQUESTER),)))

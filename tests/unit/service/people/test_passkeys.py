@@ -18,7 +18,7 @@ from service.people import EVERYWHERE, LinkKind, Passkey, Role, SignedIn, Streng
 from service.people.passkeys import RelyingParty
 from service.store import Store
 from tests.unit.service.people.authenticator import Authenticator, decoded
-from tests.unit.service.people.kit import ADDRESS, AGENT, WORDS, joined, logged, no, yes
+from tests.unit.service.people.kit import ADDRESS, AGENT, WORDS, joined, logged, no, sign_up, yes
 from tests.unit.service.store.conftest import Clock
 
 DIGEST = hashlib.sha256(b"what is decided").digest()
@@ -211,6 +211,16 @@ def test_a_reset_takes_passkeys_away(people: People, ada: SignedIn) -> None:
     _add(people, bob, key)
     yes(people.reset(ada, bob.account.id))
     assert people.passkeys(bob.account.id) == ()
+    assert no(_enter(people, key.get(people.sign_in_options()))).status == 401
+
+
+def test_a_new_way_to_sign_in_from_the_command_line_ends_the_passkeys_before(
+    people: People, ada: SignedIn, key: Authenticator
+) -> None:
+    token = people.make_link(LinkKind.RESET, ada.account.id)
+    assert isinstance(_enter(people, key.get(people.sign_in_options())), Entered)
+    yes(sign_up(people, token))
+    assert people.passkeys(ada.account.id) == ()
     assert no(_enter(people, key.get(people.sign_in_options()))).status == 401
 
 

@@ -116,6 +116,15 @@ def test_who_was_shut_out_a_moment_ago_does_nothing_more(people: People, ada: Si
     assert no(refusal).status == 401
 
 
+def test_who_was_away_for_an_hour_does_nothing_more(
+    people: People, ada: SignedIn, clock: Clock
+) -> None:
+    bob = joined(people, ada, "bob")
+    clock.pass_by(timedelta(hours=1))
+    assert no(people.close(ada, bob.account.id)).code == "session-over"
+    assert no(people.make_token(ada, "script", 30)).code == "session-over"
+
+
 def test_a_new_password_ends_all_other_sessions_and_the_old_password(
     people: People, store: Store, ada: SignedIn
 ) -> None:
