@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from service.app.queue import Queue
 from service.app.repositories import Repositories
@@ -13,6 +14,7 @@ from service.store import Store
 from tests.unit.service.app.kit import House
 from tests.unit.service.flow.parts import PlainReader
 from tests.unit.service.store.conftest import Clock
+from tests.unit.service.web.kit import application
 
 
 @pytest.fixture
@@ -40,3 +42,8 @@ def repositories(store: Store, clock: Clock, tmp_path: Path) -> Repositories:
 @pytest.fixture
 def queue(house: House, repositories: Repositories) -> Queue:
     return Queue(house.store, house.people, repositories)
+
+
+@pytest.fixture
+def app(house: House, repositories: Repositories) -> FastAPI:
+    return application(house, repositories)
