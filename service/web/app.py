@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -45,7 +45,8 @@ def make(services: Services) -> FastAPI:
     _answer_errors(app)
     app.mount("/static", _Static(directory=render.HERE / "static"), name="static")
     for one in PAGES:
-        app.include_router(one.routes(services), include_in_schema=False)
+        leads = [Depends(first.lead)] if one is queue else []
+        app.include_router(one.routes(services), include_in_schema=False, dependencies=leads)
     app.include_router(api.routes(services))
     app.include_router(health.routes(services))
     return app

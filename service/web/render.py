@@ -245,6 +245,12 @@ def lasting(ms: int) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def sentence(text: str) -> str:
+    """Words as a sentence: a capital first, a full stop last."""
+    said = text.strip()
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
+
+
 def initials(text: str) -> str:
     """One or two letters for a person's mark."""
     words = [word for word in text.split() if word[0].isalnum()]
@@ -290,6 +296,7 @@ def environment() -> Environment:
         size=size,
         lasting=lasting,
         initials=initials,
+        sentence=sentence,
     )
     made.globals.update(static=static, icon=icon)
     return made
