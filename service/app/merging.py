@@ -40,10 +40,11 @@ from service.repos.mirrors import CHECKPOINT, Mirror, NotPushed, Swap
 from service.repos.trees import tree_id
 from service.store import Store
 from service.store.repositories import Published
-from service.store.unit import Work
+from service.store.unit import View, Work
 
 ME = System("pawl")
 LOOK_EVERY = timedelta(seconds=5)
+KEPT_TREES = 2
 PREDICTION_DUE = timedelta(days=30)
 """When it is looked at whether the prediction of a merged change came true."""
 
@@ -51,12 +52,16 @@ PREDICTION_DUE = timedelta(days=30)
 class Deciding(Protocol):
     """What merging asks of the decisions that people took."""
 
-    def sufficient(self, change: Change) -> tuple[Approval, ...] | str:
-        """The approvals that let `change` merge, or what is missing."""
+    def sufficient(
+        self, change: Change, *, within: View | None = None
+    ) -> tuple[Approval, ...] | str:
+        """The approvals that let `change` merge, or what is missing; `within` a transaction."""
         ...
 
-    def redeem(self, work: Work, change: Change, ref: str) -> None:
-        """Use the approvals up, in the transaction that records the merge `ref`."""
+    def redeem(
+        self, work: Work, change: Change, ref: str, approvals: Sequence[Approval] = ()
+    ) -> None:
+        """Use `approvals` up, in the transaction that records the merge `ref`."""
         ...
 
 
@@ -71,6 +76,8 @@ class Merging:
     names: Callable[[], Mapping[str, str]] = field(default=lambda: {})
     """Account id -> name as shown, for the trailers."""
     _looked: dict[str, datetime] = field(default_factory=dict)
+    _files: dict[tuple[str, str], Files] = field(default_factory=dict)
+    """The trees that were read last, by repository and id: one merge looks at two, many times."""
 
     # --- what there is ----------------------------------------------------------------------
     def ground(self, change: Change) -> Ground | Closed:
@@ -128,7 +135,14 @@ class Merging:
 
     def files(self, change: Change, treeish: str) -> Files:
         """The files of a commit or tree of the repository."""
-        return merge.files(self._mirror(change), treeish)
+        key = (change.repository, treeish)
+        found = self._files.get(key)
+        if found is None:
+            found = merge.files(self._mirror(change), treeish)
+            while len(self._files) >= KEPT_TREES:
+                self._files.pop(next(iter(self._files)), None)
+            self._files[key] = found
+        return found
 
     def moved_paths(self, change: Change, old: str, new: str) -> tuple[str, ...]:
         """The paths that differ between two commits of the repository."""
@@ -176,7 +190,7 @@ class Merging:
         to, sets = self._rebased(change, what)
         with self.store.writing() as work:
             current = work.change(change.id)
-            if current.stage not in (Stage.WAITING, Stage.MERGING):
+            if not _same(current, change):  # somebody else took it on, or back
                 return current
             ended = work.decisions.end_all(change.id, "voided", what, work.now)
             payload = {"what": what, "approvals": ended, "base": sets.get("base", change.base)}
@@ -184,28 +198,31 @@ class Merging:
             return work.record(change.id, Move(to, {"why": what, **sets}), said)
 
     def intend(
-        self,
-        change: Change,
-        future: FutureTree,
-        approvals: tuple[Approval, ...],
-        *,
-        how: str,
-        evidence: tuple[Digest, ...] = (),
-    ) -> Change:
-        """Put on record which tree goes onto which commit, before anything moves."""
+        self, change: Change, future: FutureTree, *, how: str, evidence: tuple[Digest, ...] = ()
+    ) -> Change | str:
+        """Put on record which tree goes onto which commit, before anything moves.
+
+        The decisions are read in the same transaction: nobody takes one back in between. Answers
+        what stands against it where something does.
+        """
         facts = {"tree": future.tree, "parent": future.head, "branch": change.branch}
-        if change.stage is Stage.MERGING and self._intended(change)[-1:] == [facts]:
-            return change
         why = f"{change.branch} at {future.head[:12]} gets tree {future.tree[:12]}; {how}"
         judgment = Judgment(
             Kind.MERGE_INTENDED, ME, change.id, why, {**facts, "how": how}, evidence
         )
+        again = self._intended(change)[-1:] == [facts]
         with self.store.writing() as work:
             current = work.change(change.id)
-            if current.stage is Stage.MERGING:
+            if not _same(current, change):
+                return f"{change.id} is {current.stage} by now"
+            approvals = self.deciding.sufficient(current, within=work)
+            if isinstance(approvals, str):
+                return approvals
+            if current.stage is Stage.WAITING:
+                return work.record(change.id, Move(Stage.MERGING, {}, approvals), judgment)
+            if not again:
                 work.note(judgment)
-                return current
-            return work.record(change.id, Move(Stage.MERGING, {}, approvals), judgment)
+            return current
 
     def push(self, change: Change, future: FutureTree) -> Arrived | Overtaken | Stopped:
         """Move the branch, if it still is where it was, together with the checkpoint of the log."""
@@ -280,7 +297,7 @@ class Merging:
                 return current
             sets = {"why": f"merged as {commit}", "prediction_due": work.now + PREDICTION_DUE}
             merged = work.record(change.id, Move(Stage.MERGED, sets, approvals), said)
-            self.deciding.redeem(work, merged, commit)
+            self.deciding.redeem(work, merged, commit, approvals)
             work.note(published)
             work.repositories.unpublish(change.id)
             work.repositories.fetched(change.repository, head=commit, at=work.now)
@@ -307,6 +324,11 @@ class Merging:
 
     def _proposal(self, mirror: Mirror, change: Change) -> str:
         """The commit that holds the draft on its base; always the same one."""
+        with self.store.reading() as view:
+            known = view.repositories.published(change.id)
+        same = known is not None and known.binding == change.binding
+        if known is not None and same and mirrors.head(mirror, known.commit) is not None:
+            return known.commit
         told = f"{merge.subject(change.title, change.id)}\n\nPawl-Change: {change.id}"
         made = merge.proposal(mirror, change.base, self._draft(change), told)
         if isinstance(made, Refused):
@@ -334,7 +356,7 @@ class Merging:
         head = mirrors.head(mirror)
         if head is None or head == change.base:
             return Stage.PLANNED, {}
-        base = merge.files(mirror, head)
+        base = self.files(change, head)
         sets: dict[str, object] = {
             "base": head,
             "tree": self.store.artifacts.put(records.pack(base)),
@@ -342,7 +364,7 @@ class Merging:
         found = self._future(mirror, change, head)
         if isinstance(found, Conflict) or not found.rows:
             return Stage.REHEARSED, {**sets, "told": (*change.told, what)}
-        draft = merge.files(mirror, found.tree)
+        draft = self.files(change, found.tree)
         sets["draft"] = self.store.artifacts.put(records.pack(draft))
         sets["patch"] = self.store.artifacts.put(patches.write(base, draft))
         return Stage.PLANNED, sets
@@ -434,6 +456,13 @@ class Merging:
             return []
         plan = records.loads(self.store.artifacts.get(change.plan))
         return ["\n".join(str(reason) for reason in plan.get("reasons", ()))]
+
+
+def _same(current: Change, change: Change) -> bool:
+    """Whether `change` still is where it was when it was looked at, bound to the same."""
+    return current.stage in (Stage.WAITING, Stage.MERGING) and (
+        current.stage is change.stage and current.binding == change.binding
+    )
 
 
 def _short(ref: str) -> str:

@@ -95,12 +95,11 @@ def _round(parts: Parts, merging: Merging, change: Change, tried: Tried) -> Chan
         return _void(parts, merging, change, judged.why)
     if isinstance(judged, Stopped):
         return _later(parts, change, judged.why)
-    approvals = merging.sufficient(change)
-    if isinstance(approvals, str):
+    meant = merging.intend(change, future, how=judged.how, evidence=judged.evidence)
+    if isinstance(meant, str):
         if change.stage is Stage.MERGING and merging.frozen() is None:
-            return _void(parts, merging, change, f"its approval no longer stands: {approvals}")
-        return _later(parts, change, approvals)
-    meant = merging.intend(change, future, approvals, how=judged.how, evidence=judged.evidence)
+            return _void(parts, merging, change, f"its approval no longer stands: {meant}")
+        return _later(parts, change, meant)
     say(f"putting tree {future.tree[:12]} onto {change.branch} at {future.head[:12]}")
     match merging.push(meant, future):
         case Arrived(commit):

@@ -150,14 +150,10 @@ class Merging(Protocol):
     def void(self, change: Change, what: str) -> Change: ...
 
     def intend(
-        self,
-        change: Change,
-        future: FutureTree,
-        approvals: tuple[Approval, ...],
-        *,
-        how: str,
-        evidence: tuple[Digest, ...] = (),
-    ) -> Change: ...
+        self, change: Change, future: FutureTree, *, how: str, evidence: tuple[Digest, ...] = ()
+    ) -> Change | str:
+        """Put the merge on record, with the decisions as they are; or what stands against it."""
+        ...
 
     def push(self, change: Change, future: FutureTree) -> Arrived | Overtaken | Stopped: ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +22,9 @@ from service.changes import Approval, Change, Person, Request, Source
 from service.flow.parts import Parts
 from service.ledger import Entry, Kind
 from service.people import Account, AccountId, Grant, No, Role, Session, SignedIn, Strength
+from service.repos import Snapshot
 from service.store import Store
-from service.store.unit import Work
+from service.store.unit import View, Work
 from service.wiring import RehearsalFormat, RepositoryTrees
 from service.worker.inline import Inline
 from tests.unit.service.flow.parts import (
@@ -95,12 +96,17 @@ class SaysYes:
     missing: str = ""
     redeemed: list[tuple[str, str]] = field(default_factory=list)
 
-    def sufficient(self, change: Change) -> tuple[Approval, ...] | str:
+    def sufficient(
+        self, change: Change, *, within: View | None = None
+    ) -> tuple[Approval, ...] | str:
         if self.missing or change.binding is None:
             return self.missing or "nothing is bound"
         return (Approval(change.binding, BO),)
 
-    def redeem(self, work: Work, change: Change, ref: str) -> None:
+    def redeem(
+        self, work: Work, change: Change, ref: str, approvals: Sequence[Approval] = ()
+    ) -> None:
+        assert [one.by for one in approvals] == [BO]
         self.redeemed.append((change.id, ref))
 
 
@@ -186,8 +192,8 @@ class Scene:
             merging=self.meddled,
         )
 
-    def asked(self, key: str = "k1") -> Change:
-        found = self.repositories.snapshot(self.repository.id)
+    def asked(self, key: str = "k1", found: Snapshot | No | None = None) -> Change:
+        found = found or self.repositories.snapshot(self.repository.id)
         assert not isinstance(found, No)
         return self.store.open_change(
             Request("the deploy wiped files", ANA, Source.CHAT),
@@ -212,18 +218,22 @@ class Scene:
         self.yes.missing = ""
         return change
 
-    def added(self, key: str) -> Change:
-        """A change that only adds a file and its rehearsal, so that many fit beside each other."""
+    def added(self, key: str, found: Snapshot | No | None = None) -> Change:
+        """A change that only adds a file and its rehearsal, so that many fit beside each other.
+
+        It waits like any other, but for the branch that shows it to people.
+        """
         self.yes.missing = "an approver"
         edit = Edit(f"notes/{key}.md", None, (0o100644, key.encode()), "said")
         self.planner.rehearsals.append(replace(REHEARSAL, name=f"half-a-build-{key}"))
         self.planner.plans.append(replace(plan_with(GOOD, f"Add {key}"), edits=(edit,)))
-        change = self.run(self.asked(key))
+        asked = self.asked(key, found)
+        change = self.run(asked, replace(self.parts, merging=None))
         self.yes.missing = ""
         return change
 
-    def run(self, change: Change) -> Change:
-        inline = Inline(self.parts, self.store, self.home / "flow.sqlite", "test")
+    def run(self, change: Change, parts: Parts | None = None) -> Change:
+        inline = Inline(parts or self.parts, self.store, self.home / "flow.sqlite", "test")
         return inline.run(change.id)
 
     def push(self, files: Mapping[str, str | None], to: str = "main") -> str:

@@ -314,6 +314,28 @@ def test_an_approval_that_ends_in_between_takes_the_change_back(scene: Scene) ->
     assert scene.at() == before
 
 
+def test_an_approval_that_ends_while_the_tree_is_judged_does_not_merge(scene: Scene) -> None:
+    change = scene.waiting()
+    before = scene.at()
+    scene.meddled.before["intend"] = lambda: setattr(scene.yes, "missing", "an approver")
+    assert scene.run(change).stage is Stage.WAITING
+    assert scene.at() == before
+
+
+def test_a_change_that_is_taken_back_while_the_tree_is_judged_does_not_merge(scene: Scene) -> None:
+    change = scene.waiting()
+    before = scene.at()
+
+    def watcher() -> None:
+        scene.merging.void(scene.store.get(change.id), "it was looked at")
+        scene.yes.missing = "an approver"
+
+    scene.meddled.before["intend"] = watcher
+    assert scene.run(change).stage is Stage.WAITING
+    assert Kind.MERGE_INTENDED not in scene.kinds(change)
+    assert scene.at() == before
+
+
 # --- crashes --------------------------------------------------------------------------------
 
 STEPS = [
@@ -399,7 +421,8 @@ def test_fifty_approved_changes_all_merge_while_the_branch_moves_all_the_time(
     scene: Scene,
 ) -> None:
     scene.prover.holds = lambda text: True
-    changes = [scene.added(f"n{n}") for n in range(50)]
+    found = scene.repositories.snapshot(scene.repository.id)
+    changes = [scene.added(f"n{n}", found) for n in range(50)]
     count = iter(range(10_000))
 
     def somebody() -> None:
