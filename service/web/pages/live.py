@@ -131,7 +131,6 @@ def routes(services: Services) -> APIRouter:
         return page(
             request,
             "live.html",
-            change=change,
             hidden=len(told) - len(shown),
             **_context(services, who, news),
         )
