@@ -52,3 +52,39 @@ def test_git_sees_no_environment_and_no_settings_but_ours() -> None:
     assert guards.items() <= seen.items()
     ours = ("GIT_", "HOME", "PATH", "LC_ALL", "TZ", "PWD", "OLDPWD", "SHLVL", "_")
     assert [name for name in seen if not name.startswith(ours)] == []
+
+
+def test_one_protocol_is_open_and_no_other(library: Path) -> None:
+    answer = git.network(["ls-remote", "--", str(library)], protocol=git.Protocol.FILE)
+    assert b"refs/heads/main" in answer.out
+    for closed in (git.Protocol.SSH, git.Protocol.HTTPS):
+        with pytest.raises(RepositoryError, match="not allowed"):
+            git.network(["ls-remote", "--", str(library)], protocol=closed)
+    with pytest.raises(RepositoryError, match="not allowed"):
+        git.network(["ls-remote", "--", "ext::sh -c true"], protocol=git.Protocol.FILE)
+
+
+def test_the_hosts_own_settings_are_seen_where_git_has_to_sign_in_and_only_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".gitconfig").write_text("[credential]\n\thelper = store\n")
+    asked = ["config", "--get-all", "credential.helper"]
+    host = {"HOME": str(tmp_path)}
+    seen = git.network(asked, protocol=git.Protocol.HTTPS, host=host)
+    assert seen.text == "store"
+    hidden = git.network(asked, protocol=git.Protocol.FILE, host=host)
+    assert hidden.text == ""
+
+
+def test_a_fetch_that_brings_too_much_ends(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror.git"
+    git.run(["init", "-q", "--bare", str(mirror)])
+    monkeypatch.setattr(git, "MAX_PACK", 16)
+    with pytest.raises(RepositoryError):
+        git.network(
+            ["fetch", "-q", "--", str(library), "+refs/heads/main:refs/heads/main"],
+            protocol=git.Protocol.FILE,
+            git_dir=mirror,
+        )
