@@ -25,7 +25,7 @@ from sandbox import (
 )
 from sandbox.engine import Ended, Run
 from sandbox.judges import Says
-from sandbox.proof import hunks, mirrors, neighbours
+from sandbox.proof import hunks, mirrors, neighbours, tells
 from sandbox.proof.freezing import spread
 from sandbox.proof.neighbours import Neighbour
 from sandbox.proof.settings import places
@@ -129,6 +129,7 @@ class Proving:
             return self._end()
         pairs = [pair, *self._others()]
         self._never_run(pairs)
+        self._tells(pairs)
         self._again(pair)
         if not self._so_far():
             return self._end()
@@ -265,6 +266,29 @@ class Proving:
                 f"`{words(mirror.words)[:80]}` at {mirror.path}:{mirror.line} can empty a live "
                 "place, and no run without a fault came to it, so nothing was tried of it."
             )
+            self._add(
+                self._session.cell(
+                    stage, CellKind.CONTROL, None, stage.control, Outcome.BROKEN, why
+                )
+            )
+
+    def _tells(self, pairs: Sequence[Pair]) -> None:
+        """A draft that asks what has another answer in life was tried for the trial alone."""
+        found = [
+            (pairs[0], f"`{line[:80]}` at {path}:{number}")
+            for path, number, line in tells.asks(self._base, self._draft)
+        ]
+        for pair in pairs:
+            found += [
+                (pair, f"`{text[:80]}` in `{words(pair.base.entry)}`")
+                for text in tells.tries(pair.base.calls, pair.draft.calls)
+            ]
+        for pair, what in found[:3]:
+            why = (
+                f"{what} asks for what is so in every trial (system folders that can't be written "
+                "to, programs of Pawl), so what it does in life was not tried."
+            )
+            stage = pair.draft
             self._add(
                 self._session.cell(
                     stage, CellKind.CONTROL, None, stage.control, Outcome.BROKEN, why

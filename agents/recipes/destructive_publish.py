@@ -435,8 +435,8 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             ),
         )
     return NotReproduced(
-        why=f"{len(tried)} ways in which the publish could go wrong were tried, and no live file "
-        "was lost that should not be",
+        why=f"{_ways(len(tried))} in which the publish could go wrong, and no live file was lost "
+        "that should not be",
         tried=tuple(tried),
         would_help=(
             "the log of the run that did harm",
@@ -444,6 +444,10 @@ def rehearse(brief: Brief, desk: Desk) -> Rehearsal | NothingFits | NotReproduce
             "settings that are not in the repository",
         ),
     )
+
+
+def _ways(number: int) -> str:
+    return "one way was tried" if number == 1 else f"{number} ways were tried"
 
 
 def _seen(tree: Files, found: Sequence[Candidate]) -> str:

@@ -25,6 +25,7 @@ from sandbox.engine.keeper import Keeper, Labels
 from sandbox.engine.world import WorldServer, encoded, first_dump
 
 _LARGE_TREE = 4000  # files; from here on a tree is brought as the difference from another
+_HEAVY_TREE = hardening.SLOT_BYTES // 4  # bytes; likewise, and a cell sees it without a copy
 _GRACE = 600
 _RENEW_AFTER = hardening.HELPER_SECONDS / 3
 
@@ -226,6 +227,9 @@ class _Rig:
 
     def open(self, tree: Files, world: World) -> DockerGround:
         """Open a ground. Raises `SandboxError` for a tree or world that can't be set up."""
+        size = trees.size(tree)
+        if size > hardening.SLOT_BYTES // 2 and not self.keeper.layers:
+            raise trees.too_big(tree, hardening.SLOT_BYTES // 2)
         name = f"g{next(self._numbers)}"
         empty = [folder for folder in world.empty if folder.startswith("/")]
         addresses = [*world.content, *(folder.rstrip("/") + "/" for folder in empty)]
@@ -245,6 +249,7 @@ class _Rig:
                 content=encoded(files),
                 empty=empty,
                 layers=self.keeper.layers,
+                heavy=size > _HEAVY_TREE,
             )["state"]
         dump = first_dump(world, beyond)
         with self.taken() as slot:
@@ -273,12 +278,14 @@ class _Rig:
         known = self.keeper.ask("tree", digest=new.digest)
         if not known["have"]:
             below, gone = "", frozenset[str]()
-            if self.keeper.layers and len(tree) > _LARGE_TREE:
+            size = trees.size(tree)
+            if self.keeper.layers and (len(tree) > _LARGE_TREE or size > _HEAVY_TREE):
                 here = set(known["trees"])
                 self._large = {d: old for d, old in self._large.items() if d in here}
                 for old in self._large.values():
                     written, missing = trees.difference(old, new)
-                    if len(written) + len(missing) < len(tree) / 4:
+                    few = len(written) + len(missing) < len(tree) / 4
+                    if few or sum(len(tree[path][1]) for path in written) < size / 4:
                         tree = {path: tree[path] for path in written}
                         below, gone = old.digest, missing
                         break

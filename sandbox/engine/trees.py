@@ -58,19 +58,29 @@ def _below_a_file(path: str, tree: Outline) -> bool:
     return False
 
 
+def size(tree: Files) -> int:
+    """Return how many bytes the files of a tree have."""
+    return sum(len(content) for _, content in tree.values())
+
+
+def too_big(tree: Files, most: int) -> SandboxError:
+    """Return the error of a tree that has more than `most` bytes; it names the largest file."""
+    largest = max(tree, key=lambda path: len(tree[path][1]))
+    return SandboxError(
+        f"the tree is too big for the sandbox: {size(tree) >> 20} MiB of at most {most >> 20} MiB; "
+        f"its largest file is {largest} ({len(tree[largest][1]) >> 20} MiB)",
+        code="missing-room",
+        mend="keep large files out of the repository, or let git-lfs hold them",
+    )
+
+
 def archive(tree: Files, when: int, owner: int) -> IO[bytes]:
     """Return a tar file of the tree, every entry owned by `owner` and dated `when` (epoch seconds).
 
     Raises `SandboxError` for a tree that is too big for the keeper.
     """
-    size = sum(len(content) for _, content in tree.values())
-    if size > TREE_BYTES_MOST:
-        raise SandboxError(
-            f"the tree is too big for the sandbox: {size >> 20} MiB of at most "
-            f"{TREE_BYTES_MOST >> 20} MiB",
-            code="tree-too-big",
-            mend="keep large files out of the repository, or let git-lfs hold them",
-        )
+    if size(tree) > TREE_BYTES_MOST:
+        raise too_big(tree, TREE_BYTES_MOST)
     out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  the caller's
     # GNU format writes names as the bytes they are
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:

@@ -14,7 +14,7 @@ from sandbox.engine import State, WorldContent
 TREE = "/repo/"
 # Scratch places and records of what happened: nobody's data, so never "lost" by a run.
 _SCRATCH = ("/tmp/", "/run/", "/var/tmp/", "/dev/", "/proc/")  # noqa: S108 - addresses of a cell
-_SYSTEM = re.compile(r"^/(usr|bin|sbin|lib\w*|proc|sys|dev)(/|$)")
+_SYSTEM = re.compile(r"^/(usr|bin|sbin|lib(x?32|64)?|proc|sys|dev)(/|$)")
 _LOG = re.compile(r"(^/var/log/|\.log$|\.log\.\d+$)")
 
 

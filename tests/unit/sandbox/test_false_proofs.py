@@ -242,6 +242,18 @@ def test_a_change_that_works_wherever_it_stands_is_proven() -> None:
     assert proof.holds, proof.why
 
 
+def test_a_change_that_asks_whether_system_folders_can_be_written_to_is_refused() -> None:
+    asks = 'u=/us\n[ -n "$(test -w ${u}r)" ] || ./strict.sh\n'
+    draft = tree(show=STRICT_SHOW, bake=STRICT_BAKE)
+    assert prove(draft).holds
+    proof = prove({**draft, "later.sh": (0o100755, asks.encode())})
+    assert not proof.holds
+    assert "later.sh:2" in proof.why
+    proof = prove(tree(show=STRICT_SHOW + "touch /usr/x || true\n", bake=STRICT_BAKE))
+    assert not proof.holds
+    assert "touch /usr/x" in proof.why
+
+
 def test_a_tree_that_counts_on_its_place_is_tried_there() -> None:
     fixed = SHOW.replace("rm -rf out", "rm -rf /repo/out")
     proof = prove(tree(show=fixed.replace("|| true", "|| exit 1")), tree(show=fixed))

@@ -397,10 +397,12 @@ class Keeper:
             remove_folder(f"{BASE}/t/{tree}")
             del self.trees[tree]
 
-    def do_ground(self, ground, tree, tops, content, empty, layers):
-        """Make a ground of a tree and files. `layers`: may large places be overlays?"""
+    def do_ground(self, ground, tree, tops, content, empty, layers, heavy):
+        """Make a ground of a tree and files. `layers`: may large places be overlays? `heavy`: the
+        tree has more bytes than a cell should copy."""
         known = self.trees[tree]
-        layered = len(known["folders"]) > 1 or (layers and len(known["values"]) > COPY_MOST)
+        large = heavy or len(known["values"]) > COPY_MOST
+        layered = len(known["folders"]) > 1 or (layers and large)
         places = {"repo": Place("repo", "/repo", known["folders"], known["values"], layered)}
         for name, (mount, folder, values) in self.system.items():
             places[name] = Place(name, mount, [folder], values, False)

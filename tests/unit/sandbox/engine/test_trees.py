@@ -50,10 +50,12 @@ def test_an_archive_holds_every_file_with_owner_mode_and_time() -> None:
 def test_a_tree_that_the_keeper_can_not_hold_is_refused_with_what_to_do() -> None:
     big = memoryview(bytes(1)).cast("B")  # one shared byte string, many times
     content = bytes(big) * (64 << 20)
-    tree: Files = {f"{n}": (0o100644, content) for n in range(17)}
-    with pytest.raises(SandboxError, match="too big") as refused:
+    tree: dict[str, tuple[int, bytes]] = {f"{n}": (0o100644, content) for n in range(16)}
+    tree["film.mov"] = (0o100644, content + b"1")
+    with pytest.raises(SandboxError, match=r"1088 MiB of at most 1024 MiB.*film\.mov") as refused:
         trees.archive(tree, 0, 0)
     assert refused.value.mend
+    assert refused.value.code.startswith("missing")  # something to mend, not a verdict
 
 
 names = some.lists(some.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
