@@ -232,7 +232,7 @@ def _write(target: Path, data: bytes) -> Path:
     return target.absolute()
 
 
-def diff_of(snapshot: Snapshot, draft: Files | None) -> str:
+def diff_of(base: Files, draft: Files | None) -> str:
     """The diff that a reader wants: the draft without the rehearsal's own files."""
     from service.repos.patches import write
 
@@ -242,7 +242,7 @@ def diff_of(snapshot: Snapshot, draft: Files | None) -> str:
     def shown(files: Files) -> Files:
         return {p: e for p, e in files.items() if not p.startswith(".pawl/rehearsals/")}
 
-    text = write(shown(snapshot.files), shown(draft)).decode("utf-8", "replace")
+    text = write(shown(base), shown(draft)).decode("utf-8", "replace")
     # Blob ids are for `git apply`; a reader has no use for them.
     return re.sub(r"(?m)^index [0-9a-f]{40}\.\.[0-9a-f]{40}.*\n", "", text)
 
@@ -254,5 +254,5 @@ def finish(
     if as_json:
         click.echo(json.dumps(document, indent=2, sort_keys=True))
     else:
-        report.show(Console(highlight=False), document, diff_of(snapshot, draft), lead=lead)
+        report.show(Console(highlight=False), document, diff_of(snapshot.files, draft), lead=lead)
     sys.exit(EXIT.get(document["outcome"], 1))

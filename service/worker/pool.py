@@ -146,6 +146,7 @@ class Pool:
         self._left: set[ChangeId] = set()  # until somebody wakes it
         self._ready = False
         self._engine = "the sandbox engine is being opened"
+        self._trouble = ""  # the code of why it is not there
         self._ran = 0
         self._ran_ms = 0
         runners = [
@@ -203,12 +204,12 @@ class Pool:
             return tuple(sorted(self._left))
 
     def state(self) -> dict[str, Any]:
-        """engine {ok, text}, image, slots, disk {free, total}, policy, runs {count, ms}, left."""
+        """engine {ok, text, code}, runs {count, ms}, left; image, slots, disk {free, total}, policy."""
         known = self._bench.state()
         with self._turn:
             return {
                 **known,
-                "engine": {"ok": self._ready, "text": self._engine},
+                "engine": {"ok": self._ready, "text": self._engine, "code": self._trouble},
                 "runs": {"count": self._ran, "ms": self._ran_ms},
                 "left": sorted(self._left),
             }
@@ -321,7 +322,8 @@ class Pool:
         if code in _ENGINE_GONE:
             thread.say(f"the sandbox engine is not there: {wrong} [{code}]; it goes on by itself")
             with self._turn:
-                self._ready, self._engine = False, f"{wrong} [{code}]"
+                self._ready, self._trouble = False, code
+                self._engine = f"{wrong} [{code}]"
                 self._queue[ident] = 0.0
             return
         with self._turn:
@@ -358,17 +360,17 @@ class Pool:
         except Exception as wrong:  # noqa: BLE001 - the service runs without an engine
             code = str(getattr(wrong, "code", "internal-error"))
             mend = str(getattr(wrong, "mend", ""))
-            self._says(f"{wrong} [{code}]" + (f"; to mend it: {mend}" if mend else ""))
+            self._says(f"{wrong} [{code}]" + (f"; to mend it: {mend}" if mend else ""), code)
             _LOG.warning("changes wait for the engine", extra={"code": code})
             return
         with self._turn:
-            self._ready, self._engine = True, "ready"
+            self._ready, self._engine, self._trouble = True, "ready", ""
             self._turn.notify_all()
         _LOG.info("the engine is ready")
 
-    def _says(self, text: str) -> None:
+    def _says(self, text: str, trouble: str = "") -> None:
         with self._turn:
-            self._engine = text
+            self._engine, self._trouble = text, trouble
 
     # --- by the clock ---------------------------------------------------------------------
 

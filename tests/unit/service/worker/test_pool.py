@@ -47,7 +47,7 @@ def test_without_an_engine_changes_wait_and_the_state_says_why(shop: Shop) -> No
     assert shop.stage(change.id) is Stage.ASKED
     shop.bench.missing = None
     until(lambda: shop.stage(change.id) is Stage.WAITING)
-    assert pool.state()["engine"] == {"ok": True, "text": "ready"}
+    assert pool.state()["engine"] == {"ok": True, "text": "ready", "code": ""}
 
 
 def test_an_engine_that_goes_away_costs_a_change_nothing(shop: Shop) -> None:
