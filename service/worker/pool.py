@@ -204,7 +204,7 @@ class Pool:
             return tuple(sorted(self._left))
 
     def state(self) -> dict[str, Any]:
-        """engine {ok, text, code}, runs {count, ms}, left; image, slots, disk {free, total}, policy."""
+        """engine {ok, text, code}, runs {count, ms}, left, and what the bench says of itself."""
         known = self._bench.state()
         with self._turn:
             return {
