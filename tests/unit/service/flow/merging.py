@@ -10,7 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,11 @@ from tests.unit.service.flow.parts import (
     plan_with,
     verdict,
 )
+from tests.unit.service.store.conftest import Clock
 
 ANA, BO = Person("ana"), Person("bo")
 GOOD = b"#!/bin/sh\nset -e\nmake-it\nmirror\n"
 LONG = b"#!/bin/sh\nmake-it\nmirror --delete\n" + b"".join(b"echo %d\n" % n for n in range(20))
-
-
-class Clock:
-    """A time that goes on by a second a look."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2031, 3, 1, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 def git(folder: Path, *args: str) -> str:
@@ -141,6 +131,7 @@ class Scene:
     home: Path
     tree: Mapping[str, tuple[int, bytes]] = field(default_factory=lambda: dict(TREE))
     bare: bool = True
+    requester: Person = ANA
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -196,7 +187,7 @@ class Scene:
         found = found or self.repositories.snapshot(self.repository.id)
         assert not isinstance(found, No)
         return self.store.open_change(
-            Request("the deploy wiped files", ANA, Source.CHAT),
+            Request("the deploy wiped files", self.requester, Source.CHAT),
             repository=self.repository.id,
             base=found.base,
             branch="main",

@@ -16,8 +16,9 @@ from service.changes import Person, Request, Source, Stage
 from service.ledger import Kind
 from service.people import No, SignedIn
 from service.store import Store
-from tests.unit.service.flow.merging import Clock, administrator
+from tests.unit.service.flow.merging import administrator
 from tests.unit.service.repos.conftest import Git, fingerprint
+from tests.unit.service.store.conftest import Clock
 
 
 @pytest.fixture
