@@ -24,6 +24,7 @@ from service.changes import (
     Change,
     ChangeId,
     Move,
+    Person,
     Principal,
     Request,
     Source,
@@ -138,6 +139,7 @@ class House:
         token = self.people.first_link()
         assert token is not None
         self.ada = self.sign_up(token, "ada")
+        self.give_key(self.ada)
         for role in (Role.APPROVER, Role.POLICY_OWNER):
             assert self.people.revoke(self.ada, self.ada.account.id, EVERYWHERE, role) is None
         self.rita = self.join("rita", Role.REQUESTER)
@@ -224,6 +226,11 @@ class House:
             said = Judgment(kind, System("pawl"), change.id, f"it came to {to.value}")
             change = self.store.record(change.id, Move(to, sets), said)
         return change
+
+    def shape(self, change: Change, who: Person) -> Change:
+        """`who` changes the branch of a change that waits."""
+        said = Judgment(Kind.ANSWER, who, change.id, "pushed to its branch")
+        return self.store.record(change.id, Move(change.stage, {"shapers": (who,)}), said)
 
     def now(self, change: Change) -> Change:
         return self.store.get(change.id)

@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 
 from service.app.decisions import LASTS, Switch, Verdict
-from service.changes import Agent, Approval, Bot, Change, Move, Person
+from service.changes import Agent, Approval, Bot, Change
 from service.ledger import Judgment, Kind
 from service.people import EVERYWHERE, No, Role, SignedIn
 from service.store.decisions import ApprovalOnRecord
@@ -162,20 +162,20 @@ def a_bots_request_is_approved_and_nobody_adopts_it(house: House, _: Change) -> 
 
 @attack("C11", "committer-not-author", code="shaped-it")
 def who_pushed_to_the_branch_approves(house: House, change: Change) -> object:
-    shaped(house, change, house.aron.person)
+    house.shape(change, house.aron.person)
     return house.decide(house.aron, change)
 
 
 @attack("C10", code="shaped-it")
 def who_shaped_an_earlier_round_approves(house: House, change: Change) -> object:
-    shaped(house, change, house.aron.person)
+    house.shape(change, house.aron.person)
     house.decisions.void(change.id, "main moved")
     return house.decide(house.aron, house.back_to_waiting(house.now(change), "Another plan"))
 
 
 @attack("C10", code="shaped-it")
 def the_second_account_of_who_shaped_it_approves(house: House, change: Change) -> object:
-    shaped(house, change, house.aron.person)
+    house.shape(change, house.aron.person)
     second = house.join("aron2", Role.APPROVER)
     house.people.say_same(house.ada, house.aron.account.id, second.account.id)
     return house.decide(second, change)
@@ -656,12 +656,6 @@ def test_every_row_is_tried_or_said_to_be_elsewhere() -> None:
 
 
 # --- what rows share -----------------------------------------------------------------------------
-
-
-def shaped(house: House, change: Change, who: Person) -> None:
-    """`who` changed the branch of a change that waits."""
-    said = Judgment(Kind.ANSWER, who, change.id, "pushed to its branch")
-    house.store.record(change.id, Move(change.stage, {"shapers": (who,)}), said)
 
 
 def voided(house: House, change: Change) -> Change:
