@@ -49,6 +49,7 @@ from sandbox.stage import Applied, Stage, Stages, adjusted, apply, counts_on_pla
 T = TypeVar("T")
 LOG_BYTES = 16 * 1024
 _NO_HARM = Harm()
+_NO_ROOM = b"No space left on device"
 _NOTHING_AROUND = Surroundings()
 
 
@@ -289,10 +290,9 @@ class Session:
         if stage.trouble:
             said, why = Outcome.BROKEN, f"Can't judge: {stage.trouble}"
         elif said is Outcome.HELD and ran.code != 0:
-            said, why = (
-                Outcome.BROKEN,
-                f"Without any fault `{words(stage.entry)}` ends with {ran.code}.",
-            )
+            room = " It had no room left; what one run may write is bounded."
+            why = f"Without any fault `{words(stage.entry)}` ends with {ran.code}."
+            said, why = Outcome.BROKEN, why + (room if _NO_ROOM in ran.output else "")
         elif said is Outcome.HELD:
             done = works.effects(stage.before, ran.state, self.rehearsal.watch)
             if not done and not self.rehearsal.works:

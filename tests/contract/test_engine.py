@@ -283,6 +283,20 @@ def test_a_host_has_its_empty_folders(engine: Engine) -> None:
     ground.close()
 
 
+def test_a_tree_with_a_large_file_is_seen_and_can_be_changed(engine: Engine) -> None:
+    film = b"x" * (70 << 20)
+    sweep = "#!/bin/sh\nrm -f film.mov\ncp /srv/flour/a.txt notes.txt\n"
+    large = {**tree(**{"cut.sh": sweep}), "film.mov": (0o100644, film)}
+    ground = engine.open(large, WORLD)
+    assert ground.state["/repo/film.mov"] == of(film)
+    ran = ground.run(Run(("./cut.sh",)))
+    assert ran.code == 0, ran.output
+    assert "/repo/film.mov" not in ran.state
+    assert ran.state["/repo/notes.txt"] == of(FLOUR["a.txt"])
+    assert "/repo/film.mov" in ground.run(Run(("./copy.sh",))).state
+    ground.close()
+
+
 def test_a_command_that_renames_leaves_no_half_file_when_it_is_cut(engine: Engine) -> None:
     mirror = "#!/bin/sh\nrsync -r /srv/flour/ /srv/dough/\n"
     ground = engine.open(tree(**{"mirror.sh": mirror}), WORLD)
