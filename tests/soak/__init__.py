@@ -1,0 +1,1 @@
+"""Long suites: `make soak`."""
