@@ -174,6 +174,17 @@ def visible(text: str) -> Markup:
     return Markup("").join(_pieces(text))
 
 
+def prose(text: str) -> Markup:
+    """The same for a sentence of a planner, a rule or a proof: what stands in backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one backtick is left over: none of them means anything
+        return visible(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(visible(part)) if n % 2 else visible(part)
+        for n, part in enumerate(parts)
+    )
+
+
 # --- characters -------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from service.app.review import Cell, File, Review, Reviews
 from service.changes import Change, ChangeId, Person, Stage
 from service.people import No, SignedIn
 from service.web import sessions
-from service.web.diff import Line, Rendering, Role, Shown, visible
+from service.web.diff import Line, Rendering, Role, Shown, prose, visible
 from service.web.forms import Form
 from service.web.render import page, refused, see
 from service.web.services import Services
@@ -222,6 +222,7 @@ class _Shows:
             kind=read.plan["kind"] if read.plan else "",
             trials=TRIALS,
             visible=visible,
+            prose=prose,
             no=no,
             sent=sent or Form(),
             passkeys=who.account.passkeys,
