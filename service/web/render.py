@@ -251,6 +251,29 @@ def sentence(text: str) -> str:
     return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
 
 
+def browser(agent: str) -> str:
+    """What a browser calls itself, in a few words: "Firefox on Linux"."""
+    names = (
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
+    known = next((said for mark, said in names if mark in agent), "")
+    system = next((said for mark, said in systems if mark in agent), "")
+    if not known:
+        return agent[:40] or "unknown"
+    return f"{known} on {system}" if system else known
+
+
 def initials(text: str) -> str:
     """One or two letters for a person's mark."""
     words = [word for word in text.split() if word[0].isalnum()]
@@ -295,6 +318,7 @@ def environment() -> Environment:
         count=count,
         size=size,
         lasting=lasting,
+        browser=browser,
         initials=initials,
         sentence=sentence,
     )

@@ -40,6 +40,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     continue;
   }
   button.hidden = false;
+  for (const also of form.querySelectorAll("[data-with-passkey]")) also.hidden = false;
   form.addEventListener("submit", async (event) => {
     if (event.submitter !== button) return;
     event.preventDefault();
