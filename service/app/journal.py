@@ -28,7 +28,6 @@ _OF_ALL = frozenset(
     {
         Kind.FREEZE,
         Kind.THAW,
-        Kind.SETTING_CHANGED,
         Kind.RULES_CHANGED,
         Kind.KEY_MADE,
         Kind.CHECKPOINT_SIGNED,
