@@ -11,17 +11,36 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
 from policies import Level
 from service.app import records
 from service.app.people import People
+from service.app.refusals import (
+    ALTERED,
+    APPROVED_ALREADY,
+    DECIDED,
+    NO_QUESTION,
+    NO_SESSION,
+    OTHER_SESSION,
+    PROVE_YOURSELF,
+    SIGNED_OUT,
+    STALE,
+    UNKNOWN,
+    UNKNOWN_CHANGE,
+    WEAK,
+    checked_answers,
+    checked_words,
+    forbidden,
+    not_waiting,
+    refusal,
+)
+from service.app.standing import adoptable, approved_already, bar, standing, switched
+from service.app.verdicts import Approved, Chair, Frozen, Prepared, Standing, Switch, Verdict
 from service.approvals import eyes
-from service.approvals.eyes import Asks, Bar, Eyes, Given, Signer
+from service.approvals.eyes import Asks, Eyes, Given, Signer
 from service.changes import (
     Approval,
     Change,
@@ -32,7 +51,6 @@ from service.changes import (
     Stage,
     System,
     UnknownChange,
-    is_digest,
 )
 from service.ledger import Judgment, Kind
 from service.ledger.canonical import canonical
@@ -45,91 +63,31 @@ LASTS = timedelta(hours=24)
 """How long an approval stands by default."""
 PREPARED_LASTS = timedelta(minutes=5)
 """How long a prepared decision may be taken."""
-LONGEST = 10_000
-"""Characters that a reason or an answer may have."""
+
+__all__ = [
+    "LASTS",
+    "PREPARED_LASTS",
+    "Approved",
+    "Chair",
+    "Decisions",
+    "Frozen",
+    "Prepared",
+    "Standing",
+    "Switch",
+    "Verdict",
+    "digest_of_body",
+]
 
 _ME = System("decisions")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _DOMAIN = b"pawl/decision/v1\0"
 _MAY_ASK = frozenset({Role.REQUESTER, Role.APPROVER, Role.POLICY_OWNER, Role.ADMINISTRATOR})
-
-
-class Verdict(StrEnum):
-    APPROVE = "approve"
-    REJECT = "reject"
-    REQUEST_CHANGES = "request-changes"
-
-
 _LEAST = {Verdict.APPROVE: 20, Verdict.REJECT: 20, Verdict.REQUEST_CHANGES: 10}
-
-
-class Switch(StrEnum):
-    MERGES = "merges"
-    AGENTS = "agents"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frozen:
-    """A switch that is on."""
-
-    switch: Switch
-    by: str | None
-    why: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A decision as it will be signed. `digest` (hex) is the passkey's challenge; shown short
-    beside the button. `options` is None where the person has no passkey."""
-
-    nonce: str
-    digest: str
-    expires_at: datetime
-    options: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Approved:
-    """An approval on record."""
-
-    id: str
-    account: str
-    binding: str
-    how: Strength
-    reason: str
-    question: str
-    at: datetime
-    expires_at: datetime
-    state: str  # standing | redeemed | voided | expired | revoked
-    ended_at: datetime | None
-    ended_by: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chair:
-    """Somebody who might decide: may they, and why not."""
-
-    account: str
-    name: str
-    may: bool
-    why: str  # "" where they may; else one sentence
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a change stands before people: what blocks, who may decide, what was decided."""
-
-    blockers: tuple[str, ...]  # sentences, most pressing first; none: it merges by itself now
-    next_step: str  # one sentence for whoever looks at it
-    needs: tuple[str, ...]  # e.g. "an approver", "a policy owner"
-    chairs: tuple[Chair, ...]
-    approvals: tuple[Approved, ...]  # all, newest first
-    may: frozenset[Verdict]  # what the one who looks may say
-    why_not: str  # why they may not approve; "" where they may
-    adopt: bool  # nobody answers for the request yet, and the one who looks may adopt it
-    frozen: tuple[Frozen, ...]
-    alone: str  # "" or the sentence for somebody who is alone
+_DID = {
+    Verdict.APPROVE: "approves what is bound",
+    Verdict.REJECT: "rejects the change",
+    Verdict.REQUEST_CHANGES: "asks for changes",
+}
 
 
 class Decisions:
@@ -160,25 +118,8 @@ class Decisions:
             rows = view.decisions.approvals(change.id)
             look = self._look(view, change, signers, rows, logged)
             frozen = _frozen(view)
-            held = _roles(signers, who)
-            account = None if who is None or who.session is None else who.account.id
-        waiting = change.stage is Stage.WAITING
-        bar = _bar(look, account)
-        may = _may(look, account, waiting=waiting, frozen=frozen, rows=rows, binding=change.binding)
-        blockers = tuple(_blockers(change, look, frozen))
-        chairs = _chairs(look, signers, change)
-        return Standing(
-            blockers=blockers,
-            next_step=_next_step(change, look, chairs, may, blockers),
-            needs=look.needs if waiting else (),
-            chairs=chairs,
-            approvals=tuple(_approved(row) for row in rows),
-            may=may,
-            why_not=_why_not(change, bar, frozen, may, who),
-            adopt=account is not None and _adoptable(change) and bool(held & _MAY_ASK),
-            frozen=frozen,
-            alone=_alone(look, account) if waiting else "",
-        )
+            may_ask = bool(_roles(signers, who) & _MAY_ASK)
+        return standing(change, who, look, signers, rows, frozen, may_ask=may_ask)
 
     def sufficient(
         self, change: Change, *, within: View | None = None
@@ -200,7 +141,7 @@ class Decisions:
             return f"{now.id} is {now.stage}: it does not wait for approvals"
         if now.binding is None or now.binding != change.binding:
             return f"{now.id} is bound to something else by now"
-        stopped = _switched(_frozen(view), Switch.MERGES)
+        stopped = switched(_frozen(view), Switch.MERGES)
         if stopped is not None:
             return f"merges are frozen: {stopped.why}"
         look = self._look(
@@ -249,9 +190,9 @@ class Decisions:
         found = self._seen_by(who, change)
         if isinstance(found, No):
             return self._refused(who, None, found, verdict, binding)
-        said = _words(reason, _LEAST[verdict], "reason")
-        asked = _words(question, 0, "answer to the question")
-        told = _answers(answers or {})
+        said = checked_words(reason, _LEAST[verdict], "reason")
+        asked = checked_words(question, 0, "answer to the question")
+        told = checked_answers(answers or {})
         moved = self._moved_under(found, verdict)
         for no in (said, asked, told, moved):
             if isinstance(no, No):
@@ -272,7 +213,7 @@ class Decisions:
         with self._store.writing() as work:
             no = self._no(work, who, work.change(found.id), verdict, binding)
             if no is not None:
-                work.note(_refusal(who, found.id, no, verdict, binding))
+                work.note(refusal(who, found.id, no, verdict, binding))
                 return no
             written = canonical({**body, "at": _stamp(work.now)}).decode()
             row = PreparedRow(
@@ -326,7 +267,7 @@ class Decisions:
         with self._store.writing() as work:
             answer = self._take(work, who, row, how, evidence)
             if isinstance(answer, No):
-                work.note(_refusal(who, change, answer, verdict, row.binding))
+                work.note(refusal(who, change, answer, verdict, row.binding))
         if not isinstance(answer, No):
             self._wake(change)
         return answer
@@ -336,13 +277,13 @@ class Decisions:
     ) -> Change | No:
         """Claim the nonce, check all again, and do what was decided."""
         if not work.decisions.claim(row.nonce, work.now):
-            return _DECIDED
+            return DECIDED
         verdict, change = Verdict(row.verdict), work.change(ChangeId(row.change))
         no = self._no(work, who, change, verdict, row.binding)
         if no is not None:
             return no
         if verdict is Verdict.APPROVE and how is not Strength.PASSKEY and self._by_passkey(change):
-            return _WEAK
+            return WEAK
         body = json.loads(row.body)
         words = self._text(body["reason"])
         repeated = work.decisions.gave_before(who.account.id, body["reason"], row.nonce)
@@ -399,52 +340,52 @@ class Decisions:
     ) -> No | None:
         """Why `who` may not say `verdict` of what `binding` names, now; None where they may."""
         if who.session is None:
-            return _NO_SESSION
+            return NO_SESSION
         if not view.decisions.session_runs(who.session.id, who.account.id):
-            return _SIGNED_OUT
+            return SIGNED_OUT
         if change.stage is not Stage.WAITING:
-            return _not_waiting(change)
+            return not_waiting(change)
         if change.binding is None or binding != change.binding:
-            return _STALE
+            return STALE
         signers = view.decisions.signers(change.repository)
         rows = view.decisions.approvals(change.id)
         look = self._look(view, change, signers, rows, None)
         me = who.account.id
         if verdict is not Verdict.APPROVE:
-            return None if me in look.may_object else _forbidden(_bar(look, me), change)
-        stopped = _switched(_frozen(view), Switch.MERGES)
+            return None if me in look.may_object else forbidden(bar(look, me), change)
+        stopped = switched(_frozen(view), Switch.MERGES)
         if stopped is not None:
             why = f"Merges are frozen: {stopped.why}"
             return No("frozen", why, "Wait until an administrator thaws them.", 409)
-        bar = _bar(look, me)
-        if bar is not None:
-            return _forbidden(bar, change)
-        if _approved_already(look, rows, signers, me):
-            return _APPROVED_ALREADY
+        barred = bar(look, me)
+        if barred is not None:
+            return forbidden(barred, change)
+        if approved_already(look, rows, signers, me):
+            return APPROVED_ALREADY
         return None
 
     def _prepared(self, who: SignedIn, nonce: str) -> PreparedRow | No:
         """The prepared decision of `who`; another's is as unknown as one that never was."""
         if _NONCE.fullmatch(nonce) is None:
-            return _UNKNOWN
+            return UNKNOWN
         with self._store.reading() as view:
             row = view.decisions.prepared(nonce)
         if row is None or row.account != who.account.id:
-            return _UNKNOWN
+            return UNKNOWN
         return row
 
     def _early(self, who: SignedIn, row: PreparedRow) -> No | None:
         """What can be said before the person proves to be there."""
         if who.session is None:
-            return _NO_SESSION
+            return NO_SESSION
         if row.session != who.session.id:
-            return _OTHER_SESSION
+            return OTHER_SESSION
         if row.used_at is not None or not row.made_at <= self._clock() < row.expires_at:
-            return _DECIDED
+            return DECIDED
         body = json.loads(row.body)
         said = (body["change"], body["binding"], body["verdict"], body["account"], body["nonce"])
         kept = (row.change, row.binding, row.verdict, row.account, row.nonce)
-        return None if said == kept and digest_of_body(row.body) == row.digest else _ALTERED
+        return None if said == kept and digest_of_body(row.body) == row.digest else ALTERED
 
     def _step_up(
         self,
@@ -459,7 +400,7 @@ class Decisions:
             signed = self._people.check_assertion(who, assertion, bytes.fromhex(row.digest))
             return signed if isinstance(signed, No) else (Strength.PASSKEY, dict(signed))
         if password is None:
-            return _PROVE_YOURSELF
+            return PROVE_YOURSELF
         checked = self._people.check_password(who, password, address=address)
         return checked if isinstance(checked, No) else (checked, {})
 
@@ -474,7 +415,7 @@ class Decisions:
     # --- other deeds ----------------------------------------------------------------------
     def revoke(self, who: SignedIn, approval: str, why: str) -> Change | No:
         """Take one's own approval back, while the change waits."""
-        words = _words(why, 0, "reason")
+        words = checked_words(why, 0, "reason")
         if isinstance(words, No):
             return words
         evidence = self._store.artifacts.put(words.encode())
@@ -485,11 +426,11 @@ class Decisions:
             change = work.change(ChangeId(row.change))
             no = self._no_deed(work, who)
             if no is None and change.stage is not Stage.WAITING:
-                no = _not_waiting(change)
+                no = not_waiting(change)
             if no is None and not work.decisions.end(row.id, "revoked", who.account.id, work.now):
                 no = No("ended", f"This approval is {row.state} already.", status=409)
             if no is not None:
-                work.note(_refusal(who, change.id, no, binding=row.binding))
+                work.note(refusal(who, change.id, no, binding=row.binding))
                 return no
             work.note(
                 Judgment(
@@ -511,10 +452,10 @@ class Decisions:
         with self._store.writing() as work:
             now = work.change(found.id)
             no = self._no_deed(work, who, now.repository, _MAY_ASK)
-            if no is None and not _adoptable(now):
+            if no is None and not adoptable(now):
                 no = No("answered-for", "Somebody answers for this request already.", status=409)
             if no is not None:
-                work.note(_refusal(who, now.id, no))
+                work.note(refusal(who, now.id, no))
                 return no
             for row in work.decisions.approvals(now.id):
                 if row.account == who.account.id and row.state == STANDING:
@@ -539,7 +480,7 @@ class Decisions:
         if isinstance(found, No):
             return found
         if found.stage is not Stage.NEEDS_ANSWER:
-            return self._refused(who, found.id, _NO_QUESTION)
+            return self._refused(who, found.id, NO_QUESTION)
         said = self._answered(found, answers)
         if isinstance(said, No):
             return said
@@ -549,9 +490,9 @@ class Decisions:
             now = work.change(found.id)
             no = self._no_deed(work, who, now.repository, _MAY_ASK, token=True)
             if no is None and (now.stage, now.ending) != (found.stage, found.ending):
-                no = _NO_QUESTION
+                no = NO_QUESTION
             if no is not None:
-                work.note(_refusal(who, now.id, no))
+                work.note(refusal(who, now.id, no))
                 return no
             told = (*now.told, *(f"Question: {ask} Answer: {text}" for ask, text in said))
             answered = work.record(
@@ -571,7 +512,7 @@ class Decisions:
 
     def withdraw(self, who: SignedIn, change: ChangeId, why: str) -> Change | No:
         """The requester, adopter or an administrator ends it."""
-        words = _words(why, 0, "reason")
+        words = checked_words(why, 0, "reason")
         if isinstance(words, No):
             return words
         found = self._seen_by(who, change)
@@ -582,7 +523,7 @@ class Decisions:
             now = work.change(found.id)
             no = self._no_withdrawal(work, who, now)
             if no is not None:
-                work.note(_refusal(who, now.id, no))
+                work.note(refusal(who, now.id, no))
                 return no
             work.decisions.end_all(now.id, "voided", "the change was withdrawn", work.now)
             return work.record(
@@ -661,12 +602,12 @@ class Decisions:
             return _frozen(view)
 
     def _turn(self, who: SignedIn, switch: Switch, why: str, *, on: bool) -> No | None:
-        words = _words(why, 1, "reason")
+        words = checked_words(why, 1, "reason")
         if isinstance(words, No):
             return words
         with self._store.writing() as work:
             no = self._no_deed(work, who, EVERYWHERE, frozenset({Role.ADMINISTRATOR}))
-            if no is None and (_switched(_frozen(work), switch) is not None) is on:
+            if no is None and (switched(_frozen(work), switch) is not None) is on:
                 state = "frozen" if on else "not frozen"
                 no = No("as-it-is", f"The {switch.value} are {state} already.", status=409)
             kind = Kind.FREEZE if on else Kind.THAW
@@ -733,8 +674,8 @@ class Decisions:
         try:
             found = self._store.get(change)
         except (UnknownChange, UnicodeError):
-            return _UNKNOWN_CHANGE
-        return found if who.may_see(found.repository) else _UNKNOWN_CHANGE
+            return UNKNOWN_CHANGE
+        return found if who.may_see(found.repository) else UNKNOWN_CHANGE
 
     def _no_deed(
         self,
@@ -748,12 +689,12 @@ class Decisions:
         """Why `who` may do nothing here: no session, an account that is closed, no such role."""
         if who.session is None:
             if not token:
-                return _NO_SESSION
+                return NO_SESSION
         elif not view.decisions.session_runs(who.session.id, who.account.id):
-            return _SIGNED_OUT
+            return SIGNED_OUT
         signers = view.decisions.signers(repository)
         if not any(one.id == who.account.id and one.open for one in signers):
-            return _SIGNED_OUT
+            return SIGNED_OUT
         if roles and not _roles(signers, who) & roles:
             names = " or ".join(sorted(role.value for role in roles))
             return No("no-role", f"This takes the role {names} here.", "Ask an administrator.")
@@ -780,7 +721,7 @@ class Decisions:
             return No("too-many", f"There are {len(asks)} questions only.", status=422)
         said: list[tuple[str, str]] = []
         for ask, answer in zip_longest(asks, answers, fillvalue=""):
-            text = _words(str(answer), 0, "answer")
+            text = checked_words(str(answer), 0, "answer")
             if isinstance(text, No):
                 return text
             if isinstance(ask, Mapping):
@@ -829,7 +770,7 @@ class Decisions:
         verdict: Verdict | None = None,
         binding: str = "",
     ) -> No:
-        self._store.note(_refusal(who, change, no, verdict, binding))
+        self._store.note(refusal(who, change, no, verdict, binding))
         return no
 
 
@@ -838,115 +779,11 @@ def digest_of_body(body: str) -> str:
     return hashlib.sha256(_DOMAIN + body.encode()).hexdigest()
 
 
-_DID = {
-    Verdict.APPROVE: "approves what is bound",
-    Verdict.REJECT: "rejects the change",
-    Verdict.REQUEST_CHANGES: "asks for changes",
-}
-_DECIDED = No(
-    "already-decided",
-    "This decision was taken already, or its five minutes are over.",
-    "Look at the change again and decide anew.",
-    409,
-)
-_STALE = No(
-    "stale",
-    "What you looked at is not what is bound now.",
-    "Load the page again and look at what moved.",
-    409,
-)
-_ALTERED = No("altered", "The decision is not as it was prepared.", "Decide anew.", 409)
-_UNKNOWN = No("unknown-decision", "There is no such decision of yours.", "Decide anew.", 404)
-_UNKNOWN_CHANGE = No("unknown-change", "There is no such change.", status=404)
-_NO_SESSION = No(
-    "needs-session",
-    "This takes a person who is signed in; a token is not enough.",
-    "Sign in with a browser.",
-)
-_SIGNED_OUT = No("signed-out", "You are not signed in any more.", "Sign in again.", 401)
-_OTHER_SESSION = No(
-    "other-session", "This decision was prepared in another session.", "Decide anew.", 409
-)
-_PROVE_YOURSELF = No(
-    "prove-yourself", "A decision takes your passkey or your password.", "Give one.", 401
-)
-_WEAK = No(
-    "weak",
-    "A rule asks for approvals by passkey here; a password is not enough.",
-    "Add a passkey to your account and approve with it.",
-)
-_APPROVED_ALREADY = No(
-    "already-approved",
-    "You approved this already; one person counts once.",
-    "Nothing has to be done.",
-    409,
-)
-_NO_QUESTION = No("no-question", "This question is not open any more.", status=409)
-
-
-def _refusal(
-    who: SignedIn,
-    change: ChangeId | None,
-    no: No,
-    verdict: Verdict | None = None,
-    binding: str = "",
-) -> Judgment:
-    """An attempt that came to nothing, as the log keeps it."""
-    return Judgment(
-        kind=Kind.DECISION,
-        actor=who.person,
-        change=change,
-        why=f"refused: {no.code}",
-        payload={
-            "verdict": "refused",
-            "wanted": "" if verdict is None else verdict.value,
-            "code": no.code,
-            "binding": binding if is_digest(binding) else "",
-            "by_token": who.session is None,
-        },
-    )
-
-
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds")
-
-
-def _words(text: str, least: int, name: str) -> str | No:
-    """A person's words, trimmed; No 422 where they are too short, too long, or no text."""
-    words = text.strip()
-    try:
-        words.encode()
-    except UnicodeEncodeError:
-        return No("no-text", f"The {name} holds what is no text.", "Write it anew.", 422)
-    if len(words) < least:
-        why = f"The {name} needs at least {least} characters."
-        return No("too-short", why, "Say in your own words why.", 422)
-    if len(words) > LONGEST:
-        return No("too-long", f"The {name} may have {LONGEST} characters.", "Shorten it.", 422)
-    return words
-
-
-def _answers(answers: Mapping[str, str]) -> dict[str, str] | No:
-    """What was said to open findings, by rule."""
-    said: dict[str, str] = {}
-    for rule, text in answers.items():
-        for part in (rule, text):
-            words = _words(part, 0, "answer")
-            if isinstance(words, No):
-                return words
-        said[rule.strip()] = text.strip()
-    return said
-
-
 def _frozen(view: View) -> tuple[Frozen, ...]:
     return tuple(
         Frozen(switch=Switch(one.name), by=one.by, why=one.why, at=one.at)
         for one in view.decisions.switches()
     )
-
-
-def _switched(frozen: Iterable[Frozen], switch: Switch) -> Frozen | None:
-    return next((one for one in frozen if one.switch is switch), None)
 
 
 def _roles(signers: Iterable[Signer], who: SignedIn | None) -> frozenset[Role]:
@@ -959,154 +796,5 @@ def _roles(signers: Iterable[Signer], who: SignedIn | None) -> frozenset[Role]:
     )
 
 
-def _adoptable(change: Change) -> bool:
-    return not change.ended and not isinstance(change.requester, Person)
-
-
-def _bar(look: Eyes, account: str | None) -> Bar | None:
-    """Why `account` may not approve; None where it may."""
-    if account is None:
-        return Bar("signed-out", "Sign in to decide.")
-    return look.bars.get(account)
-
-
-def _forbidden(bar: Bar | None, change: Change) -> No:
-    if bar is None:  # who signs together with a reviewer may approve and nothing else
-        return No("own-request", "Who asked for a change can't turn it down.", "Withdraw it.")
-    mend = "Withdraw it instead." if bar.code == "own-request" and not change.ended else ""
-    return No(bar.code, bar.why, mend or "Somebody else has to decide.")
-
-
-def _not_waiting(change: Change) -> No:
-    why = f"This change waits for no decision: it is {change.stage.value}."
-    return No("already-decided", why, "Look at what became of it.", 409)
-
-
-def _approved_already(
-    look: Eyes, rows: Iterable[ApprovalOnRecord], signers: Iterable[Signer], me: str
-) -> bool:
-    """Whether the human being behind `me` has an approval that counts."""
-    human = eyes.humans(signers)
-    return any(
-        human.get(row.account, row.account) == human.get(me, me)
-        for row in rows
-        if row.id in look.standing
-    )
-
-
-def _may(
-    look: Eyes,
-    account: str | None,
-    *,
-    waiting: bool,
-    frozen: Sequence[Frozen],
-    rows: Sequence[ApprovalOnRecord],
-    binding: str | None,
-) -> frozenset[Verdict]:
-    if account is None or not waiting:
-        return frozenset()
-    given = any(r.account == account and r.state == STANDING and r.binding == binding for r in rows)
-    may = set[Verdict]()
-    if _bar(look, account) is None and not given and _switched(frozen, Switch.MERGES) is None:
-        may.add(Verdict.APPROVE)
-    if account in look.may_object:
-        may |= {Verdict.REJECT, Verdict.REQUEST_CHANGES}
-    return frozenset(may)
-
-
-def _blockers(change: Change, look: Eyes, frozen: Sequence[Frozen]) -> Iterable[str]:
-    if change.stage is not Stage.WAITING:
-        return
-    if not isinstance(change.requester, Person):
-        yield "No person answers for this request: somebody has to adopt it before it can merge."
-    stopped = _switched(frozen, Switch.MERGES)
-    if stopped is not None:
-        yield f"Merges are frozen: {stopped.why}"
-    if isinstance(change.requester, Person):
-        yield from look.blocked
-        if look.needs:
-            yield f"It needs {', and '.join(look.needs)}."
-
-
-def _why_not(
-    change: Change,
-    bar: Bar | None,
-    frozen: Sequence[Frozen],
-    may: frozenset[Verdict],
-    who: SignedIn | None,
-) -> str:
-    if Verdict.APPROVE in may:
-        return ""
-    if who is not None and who.session is None:
-        return _NO_SESSION.why
-    if change.stage is not Stage.WAITING:
-        return _not_waiting(change).why
-    if bar is not None:
-        return bar.why
-    stopped = _switched(frozen, Switch.MERGES)
-    return f"Merges are frozen: {stopped.why}" if stopped is not None else _APPROVED_ALREADY.why
-
-
-def _chairs(look: Eyes, signers: Iterable[Signer], change: Change) -> tuple[Chair, ...]:
-    """Those who hold a role that signs, and who asked: each with why not."""
-    return tuple(
-        Chair(
-            account=one.id,
-            name=one.name,
-            may=one.id not in look.bars,
-            why="" if one.id not in look.bars else look.bars[one.id].why,
-        )
-        for one in signers
-        if one.id not in look.bars
-        or (one.open and any(held.role in look.wanted for held in one.holds))
-        or one.id == change.requester.id
-    )
-
-
-def _next_step(
-    change: Change,
-    look: Eyes,
-    chairs: Sequence[Chair],
-    may: frozenset[Verdict],
-    blockers: Sequence[str],
-) -> str:
-    if change.stage is not Stage.WAITING:
-        return f"Nothing is to be decided: the change is {change.stage.value}."
-    if not isinstance(change.requester, Person):
-        return "Adopt the request if you answer for it; somebody else approves then."
-    if not blockers:
-        return "Nothing is left to do: it merges by itself."
-    if Verdict.APPROVE in may:
-        together = " Who asked has to sign together with you." if look.together else ""
-        return f"Read it, then approve it, ask for changes, or reject it.{together}"
-    others = [one.name for one in chairs if one.may]
-    if not others:
-        return (
-            "Nobody can approve it as things are: an administrator has to give somebody the role."
-        )
-    return f"It waits for {_listed(others)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = list(names[:5])
-    if len(names) > len(shown):
-        return f"{', '.join(shown)} or one of {len(names) - len(shown)} others"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
-
-
-def _alone(look: Eyes, account: str | None) -> str:
-    """What somebody is told who has nobody beside them."""
-    bar = _bar(look, account)
-    if bar is None or bar.code != "own-request" or set(look.bars) != set(look.signers):
-        return ""
-    return (
-        "Merging needs a second person, and nobody else here may approve. Invite somebody and give "
-        "them the role approver, or take the proposal as a branch or a patch."
-    )
-
-
-def _approved(row: ApprovalOnRecord) -> Approved:
-    return Approved(
-        **{name: value for name, value in vars(row).items() if name not in ("change", "how")},
-        how=Strength(row.how),
-    )
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
