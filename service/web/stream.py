@@ -218,7 +218,8 @@ class Streams:
         with _Bell(self._services) as bell:
             while now() - began < timing.longest and not self._services.stopping.is_set():
                 seen = await asyncio.to_thread(self._latest)
-                if first or over or seen > run.board.last or now() - drawn > timing.refresh:
+                due = now() - drawn > timing.refresh or run.going is not run.runs()
+                if first or over or seen > run.board.last or due:
                     event = await asyncio.to_thread(run.next)
                     drawn = now()
                     if event:
@@ -274,6 +275,11 @@ class _Run:
         self._sent = ""
         self.board = Board()
         self.going = True
+
+    def runs(self) -> bool:
+        """Whether the engine has the change at this moment."""
+        worker = self._services.worker
+        return self._ident in (*worker.running(), *worker.queued())
 
     def catch_up(self, after: int) -> None:
         """Take in what the page has already."""
