@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import schemathesis
@@ -28,7 +29,8 @@ def test_no_made_up_request_is_an_error_of_ours(site: Site) -> None:
         if answer.status_code >= 400:
             assert set(answer.json()) == {"code", "why", "mend"}
 
-    for operation in schema.get_all_operations():
+    found: Iterable[Any] = schema.get_all_operations()
+    for operation in found:
         quick = settings(
             max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
