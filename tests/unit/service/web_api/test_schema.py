@@ -31,8 +31,9 @@ def test_no_made_up_request_is_an_error_of_ours(site: Site) -> None:
 
     found: Iterable[Any] = schema.get_all_operations()
     for operation in found:
-        quick = settings(
+        quick: Any = settings(
             max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
-        quick(given(operation.ok().as_strategy())(answered))()
+        run: Any = quick(given(operation.ok().as_strategy())(answered))
+        run()
     assert len(tried) >= 12
