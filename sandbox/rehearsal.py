@@ -6,10 +6,9 @@ and judging what it left live elsewhere (`sandbox.prover`, `sandbox.proof`).
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,9 +19,16 @@ import yaml
 from sandbox import Argv, BadRehearsal, Files, worlds
 from sandbox.engine import World
 from sandbox.proof.states import is_system
+from sandbox.strict import FILE
+from sandbox.strict import argv as _argv
+from sandbox.strict import bad as _bad
+from sandbox.strict import is_int as _is_int
+from sandbox.strict import listed as _list
+from sandbox.strict import mapping as _mapping
+from sandbox.strict import only as _only
+from sandbox.strict import text as _text
 
 SCHEMA = "rehearsal/v1"
-FILE = "rehearsal.yaml"
 MAX_BYTES = 256 * 1024
 MAX_REPEATS = 10
 DOES = ("fail", "cut", "short", "noop", "kill", "slow", "hang", "play")
@@ -180,10 +186,6 @@ class _Loader(yaml.SafeLoader):
                     raise _bad(f"key {key!r} is given twice (line {line})", "keep one of them")
                 seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-def _bad(what: str, mend: str) -> BadRehearsal:
-    return BadRehearsal(f"{FILE}: {what}; {mend}.", mend=mend)
 
 
 def parse(files: Files) -> Rehearsal:
@@ -475,49 +477,6 @@ def _absolute(item: object, where: str, local: bool = False) -> str:
     if local and is_system(normal):
         raise _bad(f"{where} names {text!r}, a system folder", "only the world can be filled")
     return normal
-
-
-def _only(found: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for key in found:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise _bad(f"{where} has an unknown key {key!r}", mend.rstrip("?"))
-
-
-def _mapping(item: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(item, Mapping):
-        raise _bad(f"{where} is no mapping", "write `key: value` lines")
-    for key in item:
-        if not isinstance(key, str):
-            raise _bad(f"{where} has the key {key!r}, not text", "put it in quotes")
-    return item
-
-
-def _list(item: object, where: str) -> list[Any]:
-    if not isinstance(item, list):
-        raise _bad(f"{where} is no list", "write [one, two] or lines with `- `")
-    return item
-
-
-def _text(item: object, where: str, empty: bool = False) -> str:
-    if not isinstance(item, str):
-        raise _bad(f"{where} is {item!r}, not text", "put it in quotes")
-    if not empty and not item.strip():
-        raise _bad(f"{where} is empty", "say what it is")
-    if any((ord(c) < 32 and c not in "\n\t") or ord(c) == 127 for c in item):
-        raise _bad(f"{where} holds control characters", "remove them")
-    return item
-
-
-def _argv(item: object, where: str) -> Argv:
-    if not isinstance(item, list) or not item:
-        raise _bad(f"{where} is no command", 'write ["./script.sh", "argument"]')
-    return tuple(_text(word, f"{where}[{i}]", empty=i > 0) for i, word in enumerate(item))
-
-
-def _is_int(item: object) -> bool:
-    return isinstance(item, int) and not isinstance(item, bool)
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -545,7 +545,15 @@ class Session:
         if draft.outcome is Outcome.HELD:
             return Settled(draft), None
         base = self.run(pair, Side.BASE, kind_, fault)
-        return settle(draft, base, classes), base
+        settled = settle(draft, base, classes)
+        cell = settled.cell
+        if cell.outcome is Outcome.HIT and cell.undone and self.rehearsal.is_about_settings:
+            # where a wrong setting is the failure, one may leave alone what half a run left: whose
+            # it is can't be told any more
+            why = f"Nothing is lost. {cell.why}"
+            held = replace(cell, outcome=Outcome.HELD, why=why)
+            settled = Settled(held, degrades=f"{name(cell)}: {cell.why}")
+        return settled, base
 
     # --- whole answers that need no draft ------------------------------------------------------
 

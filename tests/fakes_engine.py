@@ -295,6 +295,8 @@ class _Shell:
         return 0
 
     def rsync(self, delete: bool, words: list[str], read: list[str]) -> int:
+        if len(words) != 2:
+            return 1  # a place with a blank in it: what is meant is not there
         source, target = (self.remote(word) for word in words)
         for side in (source, target):
             if not side.startswith("/") and side.split(":")[0] not in self.world.hosts:

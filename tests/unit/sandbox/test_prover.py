@@ -473,6 +473,30 @@ def test_where_settings_are_wrong_own_files_half_way_are_not_the_harm() -> None:
     assert cut  # it did stop half way through its own files
 
 
+def test_where_settings_are_wrong_half_an_installation_may_be_left_alone_and_is_shown() -> None:
+    base = {
+        **shop(),
+        "install.sh": (0o100755, INSTALL.replace("cp -R tins/. ", "rsync -r tins/ ").encode()),
+        "tins/a.txt": (0o100644, b"a\n"),
+        "tins/b.txt": (0o100644, b"b\n"),
+    }
+    text = INSTALLING.replace("/old: [deed.txt]", "/tins: [deed.txt]").replace(
+        "prime: [entry]\n", ""
+    )
+    # only what carries its mark is its own: half an installation has none
+    own = (
+        "#!/bin/sh\nset -e\n[ -e /srv/shop/shelf/tins ] && [ -e /srv/shop/shelf/own ] || ./new.sh\n"
+        "rm -rf /srv/shop/shelf/tins/*\nrsync -r tins/ /srv/shop/shelf/tins/\n"
+        "touch /srv/shop/shelf/own\n"
+    )
+    new = "#!/bin/sh\n[ -e /srv/shop/shelf/tins ] && exit 3\nexit 0\n"
+    draft = base | {"install.sh": (0o100755, own.encode()), "new.sh": (0o100755, new.encode())}
+    around = replace(SHELVES, entry_points=(("./install.sh",),))
+    proof = prove(draft, base=base, rehearsal=gallery.rehearsal(text), around=around)
+    assert proof.holds, proof.why
+    assert any("clean run after the fault" in text for text in proof.degrades)
+
+
 def test_a_frozen_wrong_path_meets_bait_when_the_ratchet_runs() -> None:
     item = {
         "entry": ["./clean.sh"],
