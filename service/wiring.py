@@ -388,7 +388,7 @@ def _pooled(
         people_,
         clock_,
         wake=lambda change: pool.wake(change),
-        moved=lambda change: merges.moved(change),
+        moved=lambda change: merges.moved(change, fresh=True),
     )
     merges = Merging(kept, repositories_, decisions, clock_, people_.names)
     pool = Pool(

@@ -148,16 +148,19 @@ class Merging:
         """The paths that differ between two commits of the repository."""
         return merge.moved_paths(self._mirror(change), old, new)
 
-    def moved(self, change: Change) -> str | None:
+    def moved(self, change: Change, *, fresh: bool = False) -> str | None:
         """What moved under a waiting change since it was bound; None where nothing did.
 
-        Fetches at most every few seconds. A repository that can't be reached has not moved.
+        Fetches at most every few seconds, unless it has to be `fresh`. A repository that can't be
+        reached has not moved; merging looks again.
         """
         if change.stage is not Stage.WAITING or self.repositories.mirror_of(change) is None:
             return None
         last = self._looked.get(change.repository)
         try:
-            due = last is None or self.clock() - last >= LOOK_EVERY
+            # A clock that was set back makes it due as well.
+            recent = last is not None and timedelta(0) <= self.clock() - last < LOOK_EVERY
+            due = fresh or not recent
             if due and isinstance(self.ground(change), Closed):
                 return None
             head = mirrors.head(self._mirror(change))
