@@ -328,15 +328,20 @@ def _missing(
 
 
 def _third(look: _Look, counted: Sequence[Given], needs: list[str], blocked: list[str]) -> None:
-    """An account that who asked made or reset is not enough by itself."""
-    made = [one.account for one in counted if look.made(one.account)]
-    if not made or len(made) < len(counted):
+    """An approver whose account who asked made or reset is not enough: one more approver is.
+
+    A policy owner who signs beside them is not that one, else a rule that asks for more would make
+    less do.
+    """
+    approvers = [one.account for one in counted if APPROVER in look.counts_for(one.account)]
+    made = [account for account in approvers if look.made(account)]
+    if not made or len(made) < len(approvers):
         return
     asked = look.signers.get(look.change.requester.id)
     who = asked.name if asked is not None else look.change.requester.id
     name = look.signers[made[0]].name
     needs.append(f"a third person, since {who} made or reset the account of {name}")
-    if not any(look.counts_for(one) and not look.made(one) for one in look.signers):
+    if not any(APPROVER in look.counts_for(one) and not look.made(one) for one in look.signers):
         blocked.append(
             f"Everybody who could approve has an account that {who} made or reset: "
             "another administrator has to invite somebody."

@@ -154,6 +154,9 @@ def test_an_account_that_who_asked_made_needs_somebody_else_beside_it() -> None:
     look = judge(change(), made, (), [yes_of("bo")], NOW)
     assert look.needs == ("a third person, since Ana made or reset the account of Bo",)
     assert judge(change(), made, (), [yes_of("bo"), yes_of("cy")], NOW).suffices
+    owned = (*made[:2], signer("dee", OWNER))
+    beside = judge(change(), owned, (Asks("r", OWNER),), [yes_of("bo"), yes_of("dee")], NOW)
+    assert not beside.suffices
     both = (*made[:2], signer("cy", APPROVER, reset_by="ana"))
     blocked = judge(change(), both, (), [yes_of("bo"), yes_of("cy")], NOW)
     assert not blocked.suffices
