@@ -14,7 +14,6 @@ from starlette.responses import Response
 from service.app.queue import LONGEST_WORDS, Filters, Listed, Queue, Section
 from service.changes import ENDED, Stage
 from service.people import No, SignedIn
-from service.store import Store
 from service.web.render import page, refused
 from service.web.services import Services
 from service.web.sessions import Who
@@ -22,7 +21,7 @@ from service.web.sessions import Who
 _FIRST = {Section.NEEDS: 50, Section.WAITS: 25, Section.DONE: 10}
 """How many rows of each section the start page shows."""
 _PAGE = 50
-_QUEUES: WeakKeyDictionary[Store, Queue] = WeakKeyDictionary()
+_QUEUES: WeakKeyDictionary[object, Queue] = WeakKeyDictionary()
 
 
 def routes(services: Services) -> APIRouter:
