@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from service.app.decisions import LASTS, Switch, Verdict
+from service.app.decisions import LASTS, Decisions, Switch, Verdict
 from service.changes import Approval, Bot, Change, Move, Stage, System
 from service.ledger import Judgment, Kind
 from service.people import No, Role
 from tests.kit_changes import ask, bring
-from tests.unit.service.app.kit import HERE, House, no, yes
+from tests.unit.service.app.kit import HERE, WORDS, House, no, yes
 
 
 def test_a_second_person_approves_and_the_change_may_merge(house: House) -> None:
@@ -285,6 +285,24 @@ def test_a_decision_prepared_five_minutes_ago_is_over(house: House) -> None:
     house.clock.pass_by(timedelta(minutes=5))
     assert not isinstance(prepared, No)
     assert no(house.take(house.aron, prepared)).code == "already-decided"
+
+
+def test_of_two_presses_at_the_same_moment_one_decides(house: House) -> None:
+    change = house.waiting()
+    prepared = yes(house.prepare(house.aron, change))
+    inner: list[object] = []
+
+    def meanwhile(_: Change) -> None:
+        """Runs between the first look of a press and its claim: the other press goes ahead."""
+        if not inner:
+            inner.append(None)
+            inner.append(racing.decide(house.aron, prepared.nonce, password=WORDS))
+
+    racing = Decisions(house.store, house.people, house.clock, moved=meanwhile)
+    outer = racing.decide(house.aron, prepared.nonce, password=WORDS)
+    assert isinstance(inner[1], Change)
+    assert no(outer).code == "already-decided"
+    assert len(house.decisions.standing(change, None).approvals) == 1
 
 
 @pytest.mark.parametrize("text", ["\udc80 is no text but is long enough to be one", "x" * 10_001])
