@@ -345,4 +345,35 @@ class PublishedRow(SQLModel, table=True):
     at: datetime = Field(sa_type=Utc)
 
 
+class CallRow(SQLModel, table=True):
+    """A try at a call to a model, or what is remembered of a trial; a row is never taken away."""
+
+    __tablename__ = "call"
+    __table_args__ = (
+        Index("call_digest", "change", "digest"),
+        Index("call_day", "day"),
+    )
+
+    number: int = Field(primary_key=True)
+    change: str = Field(foreign_key="change.id")
+    role: str
+    model: str
+    template: str  # digest of the role's template
+    digest: str  # of what was asked
+    state: str  # sent | done | failed | kept
+    code: str  # why it failed
+    status: int  # of HTTP; 0: none came
+    request: str | None  # artifacts
+    reply: str | None
+    reserved: int  # tokens
+    charged: int
+    prompt: int
+    completion: int
+    estimated: bool
+    cost: int  # millionths of the currency that prices are set in
+    day: str
+    sent_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(sa_type=Utc)
+
+
 METADATA = SQLModel.metadata

@@ -16,6 +16,7 @@ from service.changes import Change, ChangeId, Move
 from service.ledger import Judgment
 
 if TYPE_CHECKING:
+    from service.store.calls import Calls
     from service.store.decisions import Decisions
     from service.store.live import Live
     from service.store.people import People
@@ -26,6 +27,7 @@ class View:
     """What is committed, as one unchanging picture."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
+        from service.store.calls import Calls
         from service.store.decisions import Decisions
         from service.store.live import Live
         from service.store.people import People
@@ -38,6 +40,7 @@ class View:
         self.decisions: Decisions = Decisions(connection)
         self.repositories: Repositories = Repositories(connection)
         self.live: Live = Live(connection)
+        self.calls: Calls = Calls(connection)
 
     def change(self, ident: ChangeId) -> Change:
         """The change with that id. Raises `UnknownChange`."""

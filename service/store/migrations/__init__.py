@@ -5,5 +5,5 @@ Each script says whether it suits the code before it. No script ever loses an en
 
 from __future__ import annotations
 
-HEAD = "v0002"
+HEAD = "v0003"
 """The newest script. Known here, so that opening an up-to-date store does not load Alembic."""
