@@ -34,6 +34,9 @@ class CellKind(StrEnum):
     INPUT = "input"  # a setting or a source that is wrong
     CHECK = "check"  # the repository's own checks
     RATCHET = "ratchet"  # a rehearsal that the base already has
+    OPERATION = "operation"  # toil: what people do once the step is gone, with fresh values
+    DRIFT = "drift"  # toil: a place was edited by hand, and that was committed
+    OMISSION = "omission"  # toil: the procedure by hand with one step left out
 
 
 class Side(StrEnum):

@@ -147,6 +147,11 @@ class Proving:
         session.say("the proof holds; looking for the edits that carry it")
         return self._end(self._load_bearing(pairs))
 
+    def ratchet_alone(self) -> tuple[list[Cell], list[str], list[str]]:
+        """Only the old rehearsals: their cells, residuals, and what could not be judged."""
+        self._old_ones()
+        return self._cells, self._told.residuals, self._told.unjudged
+
     # --- steps --------------------------------------------------------------------------------
 
     def _first(self) -> Pair | None:

@@ -27,6 +27,8 @@ from sandbox.strict import listed as _list
 from sandbox.strict import mapping as _mapping
 from sandbox.strict import only as _only
 from sandbox.strict import text as _text
+from sandbox.toil import form
+from sandbox.toil.form import Toil
 
 SCHEMA = "rehearsal/v1"
 MAX_BYTES = 256 * 1024
@@ -162,6 +164,7 @@ class Rehearsal:
     repeats: int = 3
     frozen: tuple[Frozen, ...] = ()
     scripts: Mapping[str, bytes] = field(default_factory=_nothing)
+    toil: Toil | None = None  # in the place of faults: a step that people do by hand
 
     @property
     def is_about_settings(self) -> bool:
@@ -228,12 +231,15 @@ _KEYS = (
     "repeats",
     "frozen",
 )
+_WITH_TOIL = ("schema", "story", "failure", "toil", "repeats")
 
 
 def _rehearsal(top: Mapping[str, Any], scripts: Mapping[str, bytes]) -> Rehearsal:
-    _only(top, _KEYS, "the top")
+    _only(top, (*_KEYS, "toil"), "the top")
     if top.get("schema") != SCHEMA:
         raise _bad(f"schema is {top.get('schema')!r}", f"write `schema: {SCHEMA}`")
+    if "toil" in top:
+        return _of_toil(top, scripts)
     for key in ("story", "failure", "entry"):
         if key not in top:
             raise _bad(f"{key!r} is missing", f"add `{key}:`")
@@ -270,6 +276,28 @@ def _rehearsal(top: Mapping[str, Any], scripts: Mapping[str, bytes]) -> Rehearsa
             for i, item in enumerate(_list(top.get("frozen", []), "frozen"))
         ),
         scripts=scripts,
+    )
+
+
+def _of_toil(top: Mapping[str, Any], scripts: Mapping[str, bytes]) -> Rehearsal:
+    """`toil:` stands in the place of everything that a fault needs."""
+    for key in top:
+        if key not in _WITH_TOIL:
+            raise _bad(f"{key!r} and `toil` don't go together", "leave one of them out")
+    for key in ("story", "failure"):
+        if key not in top:
+            raise _bad(f"{key!r} is missing", f"add `{key}:`")
+    repeats = top.get("repeats", 2)
+    if not _is_int(repeats) or not 1 <= repeats <= MAX_REPEATS:
+        raise _bad(f"repeats is {repeats!r}", f"give a number from 1 to {MAX_REPEATS}")
+    toil = form.parse(top["toil"])
+    return Rehearsal(
+        story=_text(top["story"], "story"),
+        failure=_text(top["failure"], "failure"),
+        entry=toil.entry,
+        repeats=repeats,
+        scripts=scripts,
+        toil=toil,
     )
 
 
@@ -519,6 +547,14 @@ def fault_mapping(fault: Fault) -> dict[str, Any]:
 
 def document(rehearsal: Rehearsal) -> dict[str, Any]:
     """The rehearsal as plain values in canonical order; what is default is left out."""
+    if rehearsal.toil is not None:
+        return {
+            "schema": SCHEMA,
+            "story": rehearsal.story,
+            "failure": rehearsal.failure,
+            "toil": dict(rehearsal.toil.written),
+            "repeats": rehearsal.repeats,
+        }
     sketch: dict[str, Any] = dict(rehearsal.world.spec)
     if rehearsal.world.text:
         sketch["text"] = dict(rehearsal.world.text)
@@ -573,9 +609,12 @@ def write(rehearsal: Rehearsal) -> Files:
 def freeze(files: Files, decisive: Iterable[Mapping[str, Any]]) -> Files:
     """The folder `files` with decisive neighbours (`Proof.decisive`) frozen in, each once.
 
-    Scripts keep their modes. Raises `BadRehearsal` when the folder or an item can't be read.
+    Scripts keep their modes; a rehearsal of toil has no neighbours to freeze. Raises
+    `BadRehearsal` when the folder or an item can't be read.
     """
     rehearsal = parse(files)
+    if rehearsal.toil is not None:
+        return files
     found = list(rehearsal.frozen)
     for i, item in enumerate(decisive):
         frozen = _frozen(item, f"decisive[{i}]", rehearsal.scripts)
