@@ -18,7 +18,7 @@ from agents import (
     Question,
     Rehearsal,
 )
-from agents.recipes import destructive_publish
+from agents.recipes import destructive_publish, hand_kept_copies
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Family:
 
 FAMILIES: tuple[Family, ...] = (
     Family(destructive_publish.FAILURE, destructive_publish.rehearse, destructive_publish.plan),
+    Family(hand_kept_copies.FAILURE, hand_kept_copies.rehearse, hand_kept_copies.plan),
 )
 
 
