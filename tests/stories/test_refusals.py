@@ -126,7 +126,7 @@ def after_a_role_for_oneself(town: Served, ident: str) -> httpx.Response:
     try:
         given = olga.post(
             f"/people/{town.ids['olga']}/grant",
-            {"repository": "*", "role": "approver"},
+            {"place": "*", "role": "approver"},
             page=f"/people/{town.ids['olga']}",
         )
         assert given.status_code == 303
@@ -134,7 +134,7 @@ def after_a_role_for_oneself(town: Served, ident: str) -> httpx.Response:
     finally:
         olga.post(
             f"/people/{town.ids['olga']}/revoke",
-            {"repository": "*", "role": "approver"},
+            {"place": "*", "role": "approver"},
             page=f"/people/{town.ids['olga']}",
         )
         olga.close()
