@@ -80,6 +80,8 @@ class Brief:
     told: tuple[str, ...] = ()
     """Words that came back: evidence of a proof that did not hold, a gate's remedy, a reviewer."""
     precedents: tuple[str, ...] = ()
+    change: str = ""
+    """Whose brief it is; "" where nobody keeps a record."""
 
 
 @dataclass(frozen=True)

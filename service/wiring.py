@@ -17,7 +17,7 @@ from policies import Gate
 from sandbox import Prover, SandboxError
 from service.errors import SomethingMissing
 from service.flow.parts import Drafted, Files, Parts, Thread
-from service.settings import Settings
+from service.settings import Model, Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -77,11 +77,16 @@ def engine(settings: Settings, say: Callable[[str], None]) -> Engine:
 
 def owner(home: Path) -> str:
     """The name of this installation on its engine's containers: made once, kept in PAWL_HOME."""
-    file = home / "owner"
+    return made_once(home / "owner", 8)
+
+
+def made_once(file: Path, size: int) -> str:
+    """The random word in `file`, made on first use; nobody else may read it."""
     if not file.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = file.with_suffix(f".{os.getpid()}")
-        fresh.write_text(secrets.token_hex(8))
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(size))
         try:
             os.link(fresh, file)  # the first one wins
         except FileExistsError:
@@ -123,11 +128,111 @@ def reader() -> Reader:
     return TreeReader()
 
 
-def planner(name: str = "recipes") -> Planner:
-    """The planner of that name. Raises KeyError for one that there is not."""
+def planner(
+    name: str = "recipes",
+    settings: Settings | None = None,
+    kept: Store | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Planner:
+    """The planner of that name. Raises KeyError for one that there is not.
+
+    The model needs `settings` that name one, and a store whose ledger keeps its calls.
+    """
     from agents.recipes.planner import RecipePlanner
 
+    if name == "model" and settings is not None and kept is not None:
+        return _model_planner(settings, kept, RecipePlanner(), stop)
     return {"recipes": RecipePlanner}[name]()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A planner that is made once there is a store."""
+
+    name: str
+
+    def rehearse(self, brief: Any, desk: Any) -> Any:
+        raise NotImplementedError("it is made by `running`")
+
+    def plan(self, brief: Any, desk: Any, rehearsal: Any) -> Any:
+        raise NotImplementedError("it is made by `running`")
+
+
+def _model(settings: Settings) -> Model:
+    if settings.model is None:
+        raise SomethingMissing(
+            "no model is set up",
+            code="missing-model",
+            mend="set PAWL_MODEL_URL, PAWL_MODEL and, where it needs one, PAWL_MODEL_KEY; then "
+            "`pawl model check`",
+        )
+    return settings.model
+
+
+def _model_planner(
+    settings: Settings, kept: Store, recipes: Planner, stop: Callable[[], bool]
+) -> Planner:
+    from agents.model_planner.http import Endpoint
+    from agents.model_planner.planner import ModelPlanner, Way
+    from agents.model_planner.wire import Profile, Rung
+    from service.app import endpoints
+    from service.app.calls import Budget, Calls, Price
+    from service.app.hiding import Hiding
+    from service.flow.graph import Stopped
+
+    model = _model(settings)
+    known = endpoints.found(settings.home, model.url, model.name)
+    secret = made_once(settings.home / "fence", 32).encode()
+
+    def check() -> None:
+        if stop():
+            raise Stopped
+
+    def learned(profile: Profile) -> None:
+        endpoints.keep(settings.home, model.url, model.name, profile.rung, profile.limit)
+
+    way = Way(
+        post=Endpoint(model.url, model.key, float(model.seconds)).post,
+        ledger=Calls(kept, Budget(model.tokens_change, model.tokens_day), Price(*model.price)),
+        mask=Hiding(secret),
+        models={"*": model.name, **model.roles},
+        secret=secret,
+        profile=Profile() if known is None else Profile(Rung(known[0]), known[1]),
+        check=check,
+        found=learned,
+    )
+    return ModelPlanner(way, recipes)
+
+
+def model_check(settings: Settings) -> list[dict[str, Any]]:
+    """Ask each model that is set up what it takes, and keep it. Raises AgentError."""
+    from agents.model_planner.check import check
+    from agents.model_planner.http import Endpoint
+    from service.app import endpoints
+    from service.settings import ROLES
+
+    model = _model(settings)
+    post = Endpoint(model.url, model.key, float(model.seconds)).post
+    reports: list[dict[str, Any]] = []
+    for name in dict.fromkeys([model.name, *model.roles.values()]):
+        report = check(post, name)
+        if report.profile is not None:
+            profile = report.profile
+            endpoints.keep(settings.home, model.url, name, profile.rung, profile.limit)
+        reports.append(
+            {
+                "model": name,
+                "roles": [r for r in ROLES if model.roles.get(r, model.name) == name],
+                "rung": None if report.profile is None else report.profile.rung.value,
+                "limit": None if report.profile is None else report.profile.limit,
+                "ladder": [
+                    {"rung": f.rung.value, "holds": f.holds, "said": f.said}
+                    for f in report.findings
+                ],
+                "counts_tokens": report.usage is not None,
+            }
+        )
+    return reports
 
 
 def gate(settings: Settings) -> Gate:
@@ -215,8 +320,12 @@ def running(
     entry: tuple[str, ...] | None = None,
     blocked: frozenset[str] = frozenset(),
     replans: bool = True,
+    cells_: OpenCells | None = None,
 ) -> Iterator[tuple[Store, Inline]]:
-    """Open all parts for one process and close them: the store and the inline engine over it."""
+    """Open all parts for one process and close them: the store and the inline engine over it.
+
+    A `Named` planner is made over the store; `cells_` opens the engine (None: Docker's).
+    """
     from service.worker.inline import Inline
 
     kept = store(settings)
@@ -226,10 +335,11 @@ def running(
     try:
         judge = gate(settings)
         judge.selftest()
-        cells = engine(settings, thread.say)
+        cells = (cells_ or engine)(settings, thread.say)
+        named = isinstance(planner_, Named)
         parts = Parts(
             changes=kept,
-            planner=planner_,
+            planner=planner(planner_.name, settings, kept) if named else planner_,
             reader=reader(),
             prover=prover(cells),
             gate=judge,
@@ -293,7 +403,7 @@ class Bench:
             raise SomethingMissing("the sandbox engine is not open", code="engine-down")
         parts = Parts(
             changes=self._store,
-            planner=planner(),
+            planner=planner(self._settings.planner, self._settings, self._store, stop),
             reader=reader(),
             prover=prover(self._cells),
             gate=self._gate,

@@ -145,7 +145,7 @@ class Asking:
         tokens: int,
     ) -> Content | Trouble:
         if schema is not None and self.profile.rung is not Rung.JSON_SCHEMA:
-            messages = _told_schema(messages, schema)
+            messages = told_schema(messages, schema)
         body = wire.request(
             role.model, messages, profile=self.profile, schema=schema, tokens=tokens
         )
@@ -223,7 +223,7 @@ def _opening(role: Role) -> list[Message]:
     return [{"role": "system", "content": role.system}]
 
 
-def _told_schema(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
+def told_schema(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
     """The schema in words, where the endpoint does not take it."""
     first = dict(messages[0])
     first["content"] += (
@@ -249,11 +249,15 @@ def _complaint(wrong: ValidationError) -> str:
     return "; ".join(found[:5])[:800]
 
 
+_UNSENT = frozenset({"title", "default", "description", "minLength", "maxLength"})
+"""Not every endpoint takes them; the answer is checked for all of them here."""
+
+
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema as the strictest endpoints want it: no defaults, all required, nothing more."""
     found: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in ("title", "default", "description"):
+        if key in _UNSENT:
             continue
         if key in ("properties", "$defs"):
             found[key] = {name: strict(part) for name, part in value.items()}

@@ -54,10 +54,10 @@ def _words(message: str | None, file: Path | None, command: str) -> str:
 @click.option("--entry", metavar="CMD", help="The command that failed, as you would type it.")
 @click.option(
     "--planner",
-    type=click.Choice(["recipes"]),
+    type=click.Choice(["recipes", "model"]),
     default="recipes",
     show_default=True,
-    help="Who plans the reshape.",
+    help="Who plans the reshape; a model is set up with PAWL_MODEL_URL and PAWL_MODEL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def propose(
@@ -329,6 +329,23 @@ def policy_test(directory: Path | None) -> None:
     from service.cli.policy import test as run
 
     run(directory)
+
+
+@cli.group()
+def model() -> None:
+    """The model that can plan, where one is set up."""
+
+
+@model.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def model_check(as_json: bool) -> None:
+    """Ask the endpoint at PAWL_MODEL_URL what it can do, and keep that for the planner.
+
+    Exit 0 where it can be held to a schema, 7 where it can't.
+    """
+    from service.cli.model import check as run
+
+    run(as_json=as_json)
 
 
 @cli.command()

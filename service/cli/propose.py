@@ -43,7 +43,8 @@ def propose(
     snapshot = look(directory)
     if patch is not None and not patch.parent.is_dir():
         raise UsageError(f"--patch {patch}: there is no folder {patch.parent}")
-    document, draft = run(snapshot, text, wiring.planner(planner), entry=argv_of(entry))
+    chosen = wiring.Named("model") if planner == "model" else wiring.planner(planner)
+    document, draft = run(snapshot, text, chosen, entry=argv_of(entry))
     lead = hand_over(document, snapshot, draft, patch, branch)
     finish(document, draft, snapshot, lead, as_json=as_json)
 
@@ -120,6 +121,7 @@ def run(
     entry: tuple[str, ...] | None,
     given: bytes = b"",
     settings: Settings | None = None,
+    cells: wiring.OpenCells | None = None,
 ) -> tuple[Document, Files | None]:
     """Take a request through the flow; answer its document and its draft tree."""
     began = time.monotonic()
@@ -141,6 +143,7 @@ def run(
             entry=entry,
             blocked=snapshot.blocked,
             replans=not given,
+            cells_=cells,
         ) as (store, inline):
             change = requests.ask(
                 store, snapshot, text, planner=planner.name, entry=entry, given=given

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agents import Reader, Rehearsal, Survey, Trial
-from sandbox import Mirroring, Outcome, Surroundings
+from sandbox import BadRehearsal, Mirroring, Outcome, Surroundings
 from sandbox import Setting as CellSetting
 from sandbox import Trial as SandboxTrial
 from service.changes import Agent, Change
@@ -60,13 +61,19 @@ class FlowDesk:
 
     def try_rehearsal(self, rehearsal: Rehearsal) -> Trial:
         parts = self.parts
-        trial = parts.prover.try_rehearsal(
-            rehearsal.files,
-            self.base,
-            around(parts.reader, parts, self.base, rehearsal),
-            parts.thread.progress,
-            name=rehearsal.name,
-        )
+        try:
+            trial = parts.prover.try_rehearsal(
+                rehearsal.files,
+                self.base,
+                around(parts.reader, parts, self.base, rehearsal),
+                parts.thread.progress,
+                name=rehearsal.name,
+            )
+        except BadRehearsal as wrong:  # an outcome like any other: its author is told
+            why = f"the rehearsal can't be read: {wrong}"
+            said = {"rehearsal": rehearsal.name, "hits": False, "control_good": False, "cells": 0}
+            self._log(Kind.TRIAL, why, said)
+            return Trial(False, False, f"{why} (to mend it: {wrong.mend})" if wrong.mend else why)
         self.last = trial
         hit = next((c for c in trial.cells if c.outcome is Outcome.HIT), None)
         self._log(
@@ -93,7 +100,7 @@ class FlowDesk:
     def discard(self, candidate: str, why: str) -> None:
         self._log(Kind.CANDIDATE_DISCARDED, why, {"candidate": candidate})
 
-    def _log(self, kind: Kind, why: str, payload: dict[str, object]) -> None:
+    def _log(self, kind: Kind, why: str, payload: Mapping[str, object]) -> None:
         self.evidence.append(
             Judgment(
                 kind=kind,

@@ -20,12 +20,13 @@ def brief_of(parts: Parts, change: Change, told: tuple[str, ...] = ()) -> Brief:
         survey=records.to_survey(parts.document(change.survey)),
         entry=parts.entry,
         told=told,
+        change=change.id,
     )
 
 
 def rehearse(parts: Parts, change: Change) -> Change:
     """Ask the planner for a rehearsal; surveyed -> rehearsed, or an honest end."""
-    brief = brief_of(parts, change)
+    brief = brief_of(parts, change, told=tuple(change.told))
     desk = FlowDesk(parts, change, brief.tree)
     parts.thread.say("re-enacting the failure on base, before any fix exists")
     answer = parts.planner.rehearse(brief, desk)
