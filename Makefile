@@ -22,11 +22,11 @@ browser: setup
 	@scripts/setup browser
 
 test: browser lint ## everything: lint, unit, contract, policy, browser, docker, stories
-	@$(PY) -m pytest -q -n 2 -m "not docker and not soak"
-	@$(PY) -m pytest -q -m "docker and not soak"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live"
+	@$(PY) -m pytest -q -m "docker and not soak and not live"
 
 test-fast: python ## what needs no Docker, under a minute
-	@$(PY) -m pytest -q -n 2 -m "not docker and not soak"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live"
 
 lint: python ## ruff, strict types, import contracts
 	@.venv/bin/ruff check .
@@ -49,6 +49,9 @@ eval-proof: setup ## right and wrong changes against the proof alone: make eval-
 check-cases: ## the cases' own oracles against their own patches
 	@evals/tools/check-cases evals/cases
 
+live: python ## a real small model on this machine, opt-in (installs it first)
+	@scripts/live-model
+
 bench: setup ## figures beside the bars of the design
 	@$(PY) -m evals.bench
 
@@ -60,4 +63,4 @@ lock: python ## renew requirements.lock from pyproject.toml
 clean: ## undo what was made here: images, environment, build; never packages or an engine
 	@scripts/clean
 
-.PHONY: help setup python serve browser demo test screenshots test-fast lint soak eval eval-proof check-cases bench lock clean
+.PHONY: help setup python serve browser demo test screenshots test-fast lint soak live eval eval-proof check-cases bench lock clean

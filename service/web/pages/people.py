@@ -16,6 +16,7 @@ from service.web.sessions import Sent, Who
 
 _NO_ONE = No("no-account", "There is no such account.", "look at the page of people", 404)
 _NO_ROLE = No("no-role", "That is no role.", "choose one of the list", 422)
+_NO_PLACE = No("no-repository", "There is no such repository.", "choose one of the list", 422)
 ROLES = {
     Role.VIEWER: "reads",
     Role.REQUESTER: "asks, answers, withdraws own requests",
@@ -112,6 +113,8 @@ def routes(services: Services) -> APIRouter:
         place = sent.text("place") or EVERYWHERE
         roles = tuple((place, role) for role in map(_role, sent.texts("role")) if role is not None)
         filled = {"name": sent.line("name"), "login": sent.line("login")}
+        if place not in _names(services):
+            return everybody(request, who, _NO_PLACE, filled=filled)
         made = people.invite(who, name=filled["name"], login=filled["login"], roles=roles)
         if isinstance(made, No):
             return everybody(request, who, made, filled=filled)
@@ -124,8 +127,10 @@ def routes(services: Services) -> APIRouter:
 
     @router.post("/people/{ident}/grant")
     def grant(request: Request, who: Who, ident: str, sent: Sent) -> Response:
-        role = _role(sent.text("role"))
-        no = people.grant(who, ident, sent.text("place"), role) if role else _NO_ROLE
+        role, place = _role(sent.text("role")), sent.text("place")
+        if role is None or place not in _names(services):
+            return one(request, who, ident, _NO_ROLE if role is None else _NO_PLACE)
+        no = people.grant(who, ident, place, role)
         return done(request, who, ident, no, "The role is given.")
 
     @router.post("/people/{ident}/revoke")
