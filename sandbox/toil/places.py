@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox import Files
 from sandbox.toil.form import Json, Lines, Place, Reading, Table, Toil
@@ -159,6 +159,15 @@ class Measure:
 
 def _words(row: Row) -> str:
     return " ".join(value for _, value in row) or "(nothing)"
+
+
+def agree(toil: Toil, tree: Files, outputs: Outputs, new: Entity) -> bool:
+    """Whether all places say the same, whatever that is, and `new` is part of it.
+
+    So it is where the edited place is what the others are made from.
+    """
+    found = measure(replace(toil, truth=""), tree, outputs)
+    return isinstance(found, Measure) and new in found.entities
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from sandbox import (
 from sandbox.proof import tells
 from sandbox.toil import steps, values, words
 from sandbox.toil.form import Edit, Goal, Toil
-from sandbox.toil.places import Entity, Measure, Question, Unread, measure, projected, shown
+from sandbox.toil.places import Entity, Measure, Question, Unread, agree, measure, projected, shown
 from sandbox.toil.play import Changes, Commit, Deed, Did, Player, Said, after
 from sandbox.toil.steps import Drift, Step
 
@@ -494,7 +494,7 @@ class Trying:
         elif said.red:
             outcome, why = Outcome.HELD, f"Noticed: {said.red[0]}"
         elif done:
-            outcome, why = Outcome.HELD, "Every place is right again."
+            outcome, why = Outcome.HELD, "No blessing: the places agree again."
         elif ci.odd:
             outcome, why = Outcome.BROKEN, f"Nothing says so, and {ci.odd[0]}"
         else:
@@ -538,8 +538,9 @@ class Trying:
                 cells.append(self._cell(side, CellKind.DRIFT, fault, 1, Outcome.HELD, why))
                 continue
             tree = after(draft, steps.merged([did[0].changed, did[1].changed]))
-            bad = truth.with_(new).wrong(tree, steps.outputs(toil, did[1].probes))
-            cells.append(self._drift_cell(side, fault, ci_says, ci, done=not bad))
+            says = steps.outputs(toil, did[1].probes)
+            done_ = not truth.with_(new).wrong(tree, says) or agree(toil, tree, says, new)
+            cells.append(self._drift_cell(side, fault, ci_says, ci, done=done_))
         return cells
 
     def _guarded(self, draft: Files, truth: Measure, ci: Ci, side: Side) -> list[Cell]:
