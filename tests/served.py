@@ -192,7 +192,11 @@ def settle(up: wiring.Serving, bare: Path) -> tuple[Repository, dict[str, str]]:
 
 @contextmanager
 def served(
-    folder: Path, *, clock: Callable[[], datetime] = wiring.clock, cells: Any = in_memory
+    folder: Path,
+    *,
+    clock: Callable[[], datetime] = wiring.clock,
+    cells: Any = in_memory,
+    settings: Settings | None = None,
 ) -> Iterator[Served]:
     """The service over `folder`, in this process, until the block ends."""
     bare = folder / "gallery.git"
@@ -201,7 +205,7 @@ def served(
     home = folder / "home"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://localhost:{listener.getsockname()[1]}"
-        settings = settings_for(home)
+        settings = settings or settings_for(home)
         with wiring.serving(settings, public_url=url, cells=cells, clock_=clock) as up:
             repository, ids = settle(up, bare)
             server = uvicorn.Server(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,3 +181,27 @@ def document(text: str) -> dict[str, Any]:
     found = json.loads(text)
     assert isinstance(found, dict)
     return found
+
+
+def main(home: str, folder: str, url: str) -> None:
+    """Propose for the repository at FOLDER, in a process that may be killed."""
+    from service import wiring
+    from service.cli.propose import look as seen
+    from service.cli.propose import run
+    from service.settings import load
+    from tests.served import in_memory
+
+    settings = load({"PAWL_HOME": home, **environment(url)})
+    document, _ = run(
+        seen(Path(folder)),
+        WORDS,
+        wiring.Named("model"),
+        entry=None,
+        settings=settings,
+        cells=in_memory,
+    )
+    print(json.dumps(document))  # noqa: T201 - to the test that started it
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

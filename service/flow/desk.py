@@ -76,6 +76,7 @@ class FlowDesk:
             return Trial(False, False, f"{why} (to mend it: {wrong.mend})" if wrong.mend else why)
         self.last = trial
         hit = next((c for c in trial.cells if c.outcome is Outcome.HIT), None)
+        told = hit or next((c for c in trial.cells if c.outcome is Outcome.BROKEN), None)
         self._log(
             Kind.TRIAL,
             trial.why,
@@ -91,7 +92,7 @@ class FlowDesk:
             hits=trial.hits,
             why=trial.why,
             lost=hit.lost if hit else (),
-            log=parts.facts.mask(hit.log.decode("utf-8", "replace")) if hit else "",
+            log=parts.facts.mask(told.log.decode("utf-8", "replace")) if told else "",
         )
 
     def say(self, text: str) -> None:
