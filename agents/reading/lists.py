@@ -72,6 +72,7 @@ class Column:
     values: tuple[str, ...]
     label: str = ""  # a heading or a key that stands with it
     width: int = 0  # values are filled up to this width; 0: they are not
+    closer: str = ""  # what stands between a value and the blanks that fill it up
     path: tuple[str, ...] = ()  # JSON: where it stands in an element
     part: tuple[int, int] = (0, 1)  # JSON: the n-th of so many parts of that text
 
@@ -98,6 +99,7 @@ class Listing:
     comma: str = "none"  # "between" | "all": whether entries end with a comma
     remarks: tuple[str, ...] = ()  # the comment behind each entry, without its sign
     remark_sign: str = ""
+    remark_gap: str = ""  # the blanks before it, at least
     remark_at: int = 0  # the column where remarks start; 0: right behind the entry
     trouble: str = ""  # why the entries can't be written anew as they stand
     headed: tuple[str, ...] = ()  # the cells of a table's heading
@@ -385,16 +387,19 @@ def _shaped(base: Listing, pieces: Sequence[str]) -> Listing | None:
             p[r[i].end() : r[i + 1].start() if i + 1 < len(r) else len(p)]
             for p, r in zip(pieces, rows, strict=True)
         ]
-        gap = min(spaces, key=len)
-        width = _width(values, spaces)
+        gap = Counter(spaces).most_common(1)[0][0]
+        filled = _filled(values, spaces)
         varies = len(set(values)) > 1 or (is_table and _is_cell(literals[-1], gap))
         if not varies:
-            literals[-1] += values[0] + (gap if not width else max(spaces, key=len))
+            literals[-1] += values[0] + gap
             continue
-        if len(set(spaces)) > 1 and not width:
-            trouble = trouble or "its entries are spaced differently"
-        values, gap = _without_domain(values, gap, width)
-        columns.append(Column(values, _label(literals[-1]), width))
+        if filled is not None:
+            label = _label(literals[-1])
+            columns.append(Column(values, label, width=filled.width, closer=filled.closer))
+            literals.append(filled.gap)
+            continue
+        values, gap = _without_domain(values, gap)
+        columns.append(Column(values, _label(literals[-1])))
         literals.append(gap)
     if not columns:
         return None
@@ -408,21 +413,36 @@ def _is_cell(before: str, after: str) -> bool:
     return before.rstrip(" `*").endswith("|") and after.lstrip(" `*").startswith("|")
 
 
-def _width(values: Sequence[str], spaces: Sequence[str]) -> int:
-    """How wide a column is filled up to, where blanks keep the next one in line."""
-    if len(set(spaces)) == 1 or any(not s.startswith((" ", "\t")) for s in spaces):
-        return 0
-    totals = {len(v) + len(s) - len(s.lstrip(" ")) for v, s in zip(values, spaces, strict=True)}
-    if len(totals) != 1 or len({s.lstrip(" ") for s in spaces}) != 1:
-        return 0
-    return totals.pop() - min(len(s) - len(s.lstrip(" ")) for s in spaces)
+@dataclass(frozen=True)
+class _Filled:
+    """A column whose values are filled up with blanks: what closes a value, and up to where."""
+
+    closer: str
+    width: int
+    gap: str
 
 
-def _without_domain(values: tuple[str, ...], gap: str, width: int) -> tuple[tuple[str, ...], str]:
+def _filled(values: Sequence[str], gaps: Sequence[str]) -> _Filled | None:
+    """How a column is filled up, where blanks keep the next one in line."""
+    parts = [re.fullmatch(r"([^\w\s{}:]*)( +)(.*)", g, re.DOTALL) for g in gaps]
+    if len(set(gaps)) == 1 or not all(parts):
+        return None
+    cut = [(p.group(1), len(p.group(2)), p.group(3)) for p in parts if p]
+    ends = [len(v) + len(c) + blanks for v, (c, blanks, _) in zip(values, cut, strict=True)]
+    if len({(c, rest) for c, _, rest in cut}) != 1:
+        return None
+    end, times = Counter(ends).most_common(1)[0]
+    if times < 0.8 * len(ends):  # a value that is too long for its column may push the next one
+        return None
+    least = min(blanks for _, blanks, _ in cut)
+    return _Filled(cut[0][0], end - least, " " * least + cut[0][2])
+
+
+def _without_domain(values: tuple[str, ...], gap: str) -> tuple[tuple[str, ...], str]:
     """Names that all end with one domain, and the domain as part of what follows."""
     tails = {v.partition(".")[2] for v in values}
     tail = next(iter(tails))
-    if width or len(tails) > 1 or not re.fullmatch(r"[A-Za-z][\w-]*(\.[A-Za-z][\w-]*)*", tail):
+    if len(tails) > 1 or not re.fullmatch(r"[A-Za-z][\w-]*(\.[A-Za-z][\w-]*)*", tail):
         return values, gap
     return tuple(v.partition(".")[0] for v in values), f".{tail}{gap}"
 
@@ -438,10 +458,13 @@ def _remarked(listing: Listing, entries: Sequence[_Line]) -> Listing:
         return listing
     starts = {len(line.code) + line.comma + len(line.gap) for line in entries if line.remark}
     sign = next(line.sign for line in entries if line.remark)
+    gaps = [line.gap for line in entries if line.remark]
+    gap = min(gaps, key=len) if len(starts) == 1 else Counter(gaps).most_common(1)[0][0]
     return replace(
         listing,
         remarks=tuple(line.remark for line in entries),
         remark_sign=sign,
+        remark_gap=gap,
         remark_at=starts.pop() if len(starts) == 1 else 0,
     )
 
@@ -550,11 +573,17 @@ def _group(part: Sequence[Listing], texts: Mapping[str, str]) -> Group:
     ]
     counted = Counter(v for one in chosen for v in set(one.values))
     shared = tuple(sorted(v for v, times in counted.items() if times > 1))
+    telling = {
+        frozenset(c.values)
+        for one in chosen
+        for c in one.columns
+        if c.telling and c.kind is not Kind.NUMBER
+    }
     others = [
         path
         for path, text in texts.items()
         if path not in by_path
-        and sum(mentions(text, v) for v in shared) > CONTAINMENT * len(shared)
+        and any(sum(mentions(text, v) for v in vs) > CONTAINMENT * len(vs) for vs in telling)
     ]
     return Group(tuple(chosen), shared, tuple(others))
 

@@ -6,6 +6,7 @@ Detects by shared values, rehearses a forgotten place, and gives one list, one c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -104,7 +105,7 @@ def _case(brief: Brief, group: Group) -> Case | _Unsure | Unclear:
         fact, order = _in_the_words_of(fact, meant)
     else:
         order = (fact.key, *(f for f in order if f != fact.key))
-    right = words.right([brief.request, *brief.told], group.paths)
+    right = words.right([brief.request, *brief.told], group.paths, words.noun(group))
     truth = facts.merged(fact, right)
     if isinstance(truth, Unclear):
         return truth
@@ -434,7 +435,9 @@ def _plan(tree: Files, case: Case, one: Draft) -> Plan:
 
 
 def _also(case: Case, tree: Files) -> tuple[str, ...]:
-    return tuple(
+    zones = [p for p in case.group.paths if re.search(rb"\bIN\s+SOA\b", tree[p][1])]
+    serials = tuple(f"The serial of {path} is still raised by hand." for path in zones)
+    return serials + tuple(
         f"{path} mentions most of the {words.noun(case.group)} as well, in a shape that is no "
         "list; nothing feeds it."
         for path in case.group.also

@@ -20,12 +20,13 @@ class Block:
     """The entries of one file as a tool renders them."""
 
     file: str
-    entry: str  # with {field} or {field:width}
+    entry: str  # with {field}, or {field:width} where it is filled up with blanks
     comma: str
     before: tuple[str, ...]  # lines by hand right before the entries
     after: tuple[str, ...]
     remark: str = ""  # the field that comments behind the entries name
     sign: str = "#"
+    gap: str = " "
     at: int = 0
     stray: str = ""  # what an entry looks like, for entries outside of the block
 
@@ -45,8 +46,9 @@ def block(place: Shown, text: str) -> Block | Unclear:
     names = "|".join(place.fields)
     for part in place.shape:
         if isinstance(part, Slot):
-            entry += f"{{{part.field}:{part.width}}}" if part.width else f"{{{part.field}}}"
-        elif re.search(rf"\{{({names})(:\d+)?\}}", part):
+            fill = f"{part.closer}:{part.width}" if part.width else ""
+            entry += f"{{{part.field}{fill}}}"
+        elif re.search(rf"\{{({names})\W*(:\d+)?\}}", part):
             return Unclear(f"{one.path}: its entries hold braces around a field's name")
         else:
             entry += part
@@ -64,7 +66,16 @@ def block(place: Shown, text: str) -> Block | Unclear:
         stray = ""
     sign = one.remark_sign or "#"
     return Block(
-        one.path, entry, one.comma, before, after, place.remark, sign, one.remark_at, stray
+        one.path,
+        entry,
+        one.comma,
+        before,
+        after,
+        place.remark,
+        sign,
+        one.remark_gap,
+        one.remark_at,
+        stray,
     )
 
 
@@ -73,16 +84,16 @@ def _looks(place: Shown) -> str:
     out = "^"
     for part in place.shape:
         if isinstance(part, Slot):
-            out += "[A-Za-z0-9_.:/-]+"
+            out += "[A-Za-z0-9_.:/-]+" + _plain(part.closer)
         else:
             for piece in re.split(r"([ \t]+)", part):
                 blank = piece.strip(" \t") == ""
                 out += ("[ \t]*" if piece else "") if blank else _plain(piece)
-    return out + "[ \t]*,?[ \t]*(#.*)?$"
+    return out + "[ \t]*,?[ \t]*((#|//|;).*)?$"
 
 
 def _plain(text: str) -> str:
-    return "".join(f"[{c}]" if c in ".*+?()[{|$" else f"\\{c}" if c in "\\^]" else c for c in text)
+    return "".join(f"[{c}]" if c in ".*+?()[{}|$" else f"\\{c}" if c in "\\^]" else c for c in text)
 
 
 def _before(lines: Sequence[str], start: int) -> tuple[str, ...] | None:
@@ -123,16 +134,16 @@ def entries(one: Block, rows: Sequence[Entity]) -> list[str]:
         comma = "," if one.comma == "all" or (one.comma == "between" and i + 1 < len(made)) else ""
         line = code + comma
         if one.remark:
-            line = f"{line + ' ':<{one.at}}{one.sign} {', '.join(names)}"
+            line = f"{line + one.gap:<{one.at}}{one.sign} {', '.join(names)}"
         out.append(line)
     return out
 
 
 def _filled(entry: str, row: Mapping[str, str]) -> str:
     def value(m: re.Match[str]) -> str:
-        return row[m[1]].ljust(int(m[2] or 0)) if m[1] in row else m[0]
+        return (row[m[1]] + (m[2] or "")).ljust(int(m[3] or 0)) if m[1] in row else m[0]
 
-    return re.sub(r"\{(\w+)(?::(\d+))?\}", value, entry)
+    return re.sub(r"\{(\w+)(?:([^\w:{}]*):(\d+))?\}", value, entry)
 
 
 def placed(one: Block, lines: Sequence[str]) -> tuple[int, int] | None:

@@ -35,6 +35,7 @@ class Slot:
 
     field: str
     width: int = 0
+    closer: str = ""
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,7 @@ def _place(
 ) -> Shown | Unclear:
     shape: list[str | Slot] = []
     for literal, column, field in zip(one.literals, one.columns, of, strict=False):
-        shape += [literal, Slot(field, column.width) if field else column.values[0]]
+        shape += [literal, _slot(column, field)]
     shape.append(one.literals[-1])
     want = {tuple(sorted(row.items())) for row in rows}
     for how in _readers(one, of, shape, kinds):
@@ -294,6 +295,12 @@ def _place(
     if one.trouble:
         return Unclear(f"{one.path}: {one.trouble}")
     return Unclear(f"{one.path}: its entries can't be told from the lines around them")
+
+
+def _slot(column: Column, field: str | None) -> str | Slot:
+    if field is not None:
+        return Slot(field, column.width, column.closer)
+    return (column.values[0] + column.closer).ljust(column.width)
 
 
 def _readers(
@@ -310,14 +317,16 @@ def _readers(
         return
     if one.form is Form.TABLE and [h.lower().strip("`* ") for h in one.headed] == list(of):
         yield {"table": list(of)}
-    yield {"lines": _pattern(shape, kinds)}
+    pattern = _pattern(shape, kinds, one.remark_sign)
+    yield {"lines": pattern}
     head = one.headed[0] if one.headed else next((c.label for c in one.columns if c.label), "")
     if head:
         guard = rf"^(?!\W*{re.escape(head)}\b)"
-        yield {"lines": guard + _pattern(shape, kinds).removeprefix("^")}
+        yield {"lines": guard + pattern.removeprefix("^")}
 
 
-def _pattern(shape: Sequence[str | Slot], kinds: Mapping[str, str]) -> str:
+def _pattern(shape: Sequence[str | Slot], kinds: Mapping[str, str], sign: str) -> str:
+    """A pattern for an entry; `sign` starts the remarks behind it, those of # are known anyway."""
     seen: set[str] = set()
     out = ["^"]
     for i, part in enumerate(shape):
@@ -325,10 +334,12 @@ def _pattern(shape: Sequence[str | Slot], kinds: Mapping[str, str]) -> str:
             inner = _PATTERNS.get(kinds[part.field], _NAME_PATTERN)
             out.append(f"(?P={part.field})" if part.field in seen else f"(?P<{part.field}>{inner})")
             seen.add(part.field)
+            out.append(re.escape(part.closer))
             continue
         literal = part.rstrip() if i == len(shape) - 1 else part
         out.append(_spaced(literal))
-    return "".join(out) + r"[ \t]*,?[ \t]*$"
+    behind = rf"(?:{re.escape(sign)}.*)?" if sign not in ("", "#") else ""
+    return "".join(out) + rf"[ \t]*,?[ \t]*{behind}$"
 
 
 def _spaced(literal: str) -> str:

@@ -139,7 +139,7 @@ KEY = @KEY@
 TYPES = @TYPES@
 # A value that is new on purpose is added here first.
 KNOWN = @KNOWN@
-# entry: one entry, with {field} or {field:width}; before, after: the lines by hand around them.
+# entry: with {field}, {field:width} where filled up; before, after: lines by hand around entries.
 PLACES = @PLACES@
 
 
@@ -182,8 +182,8 @@ def listed(rows):
 
 
 def fill(entry, row):
-    fields = re.compile(r"\\{(%s)(?::(\\d+))?\\}" % "|".join(FIELDS))
-    return fields.sub(lambda m: row[m[1]].ljust(int(m[2] or 0)), entry)
+    fields = re.compile(r"\\{(%s)(?:([^\\w:{}]*):(\\d+))?\\}" % "|".join(FIELDS))
+    return fields.sub(lambda m: (row[m[1]] + (m[2] or "")).ljust(int(m[3] or 0)), entry)
 
 
 def entries(place, rows):
@@ -277,7 +277,7 @@ main(sys.argv[1:])
 _PYTHON_REMARKS = """\
         if place["remark"]:
             names = ", ".join(dict.fromkeys(row[place["remark"]] for row in told))
-            line = f"{line + ' ':<{place['at']}}{place['sign']} {names}"
+            line = f"{line + place['gap']:<{place['at']}}{place['sign']} {names}"
 """
 
 
@@ -305,7 +305,7 @@ def _python(design: Design) -> str:
             "stray": one.stray,
         }
         if has_remarks:
-            parts |= {"remark": one.remark, "sign": one.sign, "at": one.at}
+            parts |= {"remark": one.remark, "sign": one.sign, "gap": one.gap, "at": one.at}
         places += "    {\n"
         places += "".join(f"        {_quoted(k)}: {_quoted(v)},\n" for k, v in parts.items())
         places += "    },\n"
@@ -374,19 +374,23 @@ good() { # FILE: is every row of this list fine?
   ' "$1" || exit 1
 }
 
-render() { # OUT FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN AT: from $work/list
-  ENTRY=$3 COMMA=$4 BEFORE=$5 AFTER=$6 STRAY=$7 REMARK=$8 SIGN=$9 AT=${10} awk -F, -v name="$2" '
-    function put(text, field, value, mark, at, out, wide) {
+render() { # OUT FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN GAP AT: from $work/list
+  ENTRY=$3 COMMA=$4 BEFORE=$5 AFTER=$6 STRAY=$7 REMARK=$8 SIGN=$9 GAP=${10} AT=${11} \
+    awk -F, -v name="$2" '
+    function put(text, field, value, mark, at, out) {
       mark = "{" field "}"
-      out = ""
       while (at = index(text, mark)) {
         out = out substr(text, 1, at - 1) value
         text = substr(text, at + length(mark))
       }
-      text = out text
-      while (match(text, "[{]" field ":[0-9]+[}]")) {
-        wide = substr(text, RSTART + length(field) + 2, RLENGTH - length(field) - 3)
-        text = substr(text, 1, RSTART - 1) sprintf("%-" wide "s", value) \
+      return out text
+    }
+    function fill(text, field, value, mark, at) {
+      while (match(text, "[{]" field "[^A-Za-z0-9_:{}]*:[0-9]+[}]")) {
+        mark = substr(text, RSTART + 1 + length(field), RLENGTH - 2 - length(field))
+        at = index(mark, ":")
+        text = substr(text, 1, RSTART - 1) \
+          sprintf("%-" substr(mark, at + 1) "s", value substr(mark, 1, at - 1)) \
           substr(text, RSTART + RLENGTH)
       }
       return text
@@ -407,6 +411,7 @@ render() { # OUT FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN AT: from $work/
     NR == FNR {
       text = ENVIRON["ENTRY"]
       told = ""
+      for (i = 1; i <= columns; i++) text = fill(text, field[i], $i)
       for (i = 1; i <= columns; i++) {
         text = put(text, field[i], $i)
         if (field[i] == ENVIRON["REMARK"]) told = $i
@@ -431,8 +436,10 @@ render() { # OUT FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN AT: from $work/
       for (i = 1; i <= rows; i++) {
         comma = ENVIRON["COMMA"] == "all" || ENVIRON["COMMA"] == "between" && i < rows ? "," : ""
         text = made[i] comma
-        if (ENVIRON["REMARK"] != "")
-          text = sprintf("%-" ENVIRON["AT"] "s", text " ") ENVIRON["SIGN"] " " tell[made[i]]
+        if (ENVIRON["REMARK"] != "") {
+          text = sprintf("%-" ENVIRON["AT"] "s", text ENVIRON["GAP"])
+          text = text ENVIRON["SIGN"] " " tell[made[i]]
+        }
         print text
       }
       for (i = stop; i <= lines; i++) { stray(i); print line[i] }
@@ -440,7 +447,7 @@ render() { # OUT FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN AT: from $work/
   ' "$work/list" "$root/$2" > "$work/$1" || die "$2: not rendered"
 }
 
-# NUMBER FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN AT; before and after are lines by hand.
+# NUMBER FILE ENTRY COMMA BEFORE AFTER STRAY REMARK SIGN GAP AT; before, after: lines by hand.
 places() {
 @PLACES@}
 names="@NAMES@"
@@ -524,7 +531,7 @@ def _shell(design: Design) -> str:
     for number, one in enumerate(design.blocks, 1):
         words = [
             *(one.file, one.entry, one.comma, _lines(one.before), _lines(one.after)),
-            *(one.stray, one.remark, one.sign, str(one.at)),
+            *(one.stray, one.remark, one.sign, one.gap, str(one.at)),
         ]
         places += f"  render {number} " + " \\\n    ".join(_word(w) for w in words) + "\n"
     at = design.order.index(design.key) + 1

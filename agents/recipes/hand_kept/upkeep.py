@@ -320,5 +320,10 @@ def comments(
     for i, line in enumerate(text.splitlines()):
         found = re.match(r"^(\s*(?:#|//|--|;)\s*)(.*)$", line)
         if found and _IN_STEP.search(found.group(2)) and _names(found.group(2), others):
-            command = design.command
-            yield i, f"{found.group(1)}The entries come from {command.list_path} ({command.path})."
+            kept = [s for s in _sentences(found.group(2)) if not _IN_STEP.search(s)]
+            said = f"The entries come from {design.command.list_path} ({design.command.path})."
+            yield i, found.group(1) + " ".join([*kept, said])
+
+
+def _sentences(text: str) -> list[str]:
+    return [s for s in re.split(r"(?<=[.!?;])\s+", text.strip()) if s]

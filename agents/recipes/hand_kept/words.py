@@ -22,7 +22,7 @@ _REMOVE = frozenset(["remove", "delete", "rm", "drop", "retire", "unregister", "
 _CHECK = frozenset(["check", "verify", "lint", "validate", "test", "compare"])
 _NO_TOOLS = named("make just npm pnpm yarn git docker kubectl terraform ansible-playbook")
 _COMMAND = re.compile(
-    r"^\.?/?([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)\s+([a-z][a-z-]*)((?:\s+\S+)*)$"
+    r"^(?:\./)?([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)\s+([a-z][a-z-]*)((?:\s+\S+)*)$"
 )
 _HOLE = re.compile(r"^[<{\[$]*([A-Za-z][A-Za-z0-9_-]*)[>}\]]*$")
 _RIGHT = re.compile(
@@ -190,8 +190,8 @@ def _tokens(path: str) -> frozenset[str]:
     return frozenset(w for w in re.split(r"[^a-z0-9]+", path.lower()) if len(w) > 2)
 
 
-def mention(text: str, path: str, others: Iterable[str]) -> int:
-    """How plainly a text names a place."""
+def mention(text: str, path: str, others: Iterable[str], noun: str = "") -> int:
+    """How plainly a text names a place; `noun` is what all of them are about."""
     plain = text.lower()
     if path.lower() in plain:
         return 5
@@ -199,11 +199,11 @@ def mention(text: str, path: str, others: Iterable[str]) -> int:
         return 4
     rivals = frozenset().union(*(_tokens(p) for p in others))
     words = frozenset(re.split(r"[^a-z0-9]+", plain))
-    own = (_tokens(path) - rivals) & words
+    own = (_tokens(path) - rivals - {noun}) & words
     return 2 * bool(own)
 
 
-def right(texts: Sequence[str], paths: Sequence[str]) -> str:
+def right(texts: Sequence[str], paths: Sequence[str], noun: str = "") -> str:
     """The place that is right where places disagree, as somebody said; "" when nobody did."""
     for text in texts:
         if text.strip().strip("`'\".") in paths:
@@ -211,7 +211,7 @@ def right(texts: Sequence[str], paths: Sequence[str]) -> str:
         for sentence in re.split(r"(?<=[.!?;])\s+|\n\s*\n", text):
             if not _RIGHT.search(sentence):
                 continue
-            scored = [(mention(sentence, p, [q for q in paths if q != p]), p) for p in paths]
+            scored = [(mention(sentence, p, [q for q in paths if q != p], noun), p) for p in paths]
             best = max(scored)
             if best[0] and sum(score == best[0] for score, _ in scored) == 1:
                 return best[1]

@@ -1,0 +1,282 @@
+"""The family "hand-kept copies": found by shared values, rehearsed, made one list."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from agents import (
+    Files,
+    NothingFits,
+    NotReproduced,
+    Plan,
+    Question,
+    Rehearsal,
+    ReshapeKind,
+)
+from agents.recipes.planner import RecipePlanner
+from sandbox import rehearsal as format_
+from sandbox.toil.places import Measure, measure
+from tests.unit.agents.hand_kept_parts import STYLES, drafted, planned, rehearsed
+from tests.unit.agents.trees import ScriptedDesk, brief, load
+
+
+def answered(
+    files: Files, request: str, desk: ScriptedDesk | None = None
+) -> Rehearsal | Question | NothingFits | NotReproduced:
+    return RecipePlanner().rehearse(brief(files, request), desk or ScriptedDesk())
+
+
+def changed(files: Files, path: str, old: str, new: str) -> Files:
+    mode, content = files[path]
+    assert old.encode() in content
+    return {**files, path: (mode, content.replace(old.encode(), new.encode(), 1))}
+
+
+# --- rehearsing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_rehearsal_is_read_by_the_judge_and_measures_the_same_truth(style: str) -> None:
+    files, request = load(style)
+    parsed = format_.parse(rehearsed(files, request).files)
+    assert parsed.toil is not None
+    truth = measure(parsed.toil, files, {})
+    assert isinstance(truth, Measure), truth
+    after = drafted(files, planned(files, request))
+    assert truth.wrong(after, {}) == ()
+
+
+def test_places_readers_and_words_come_from_the_files_and_the_request() -> None:
+    files, request = load("stations-inventory")
+    toil = yaml.safe_load(rehearsed(files, request).files["rehearsal.yaml"][1])["toil"]
+    assert toil["facts"] == {"id": "name", "address": "ipv4", "zone": "existing"}
+    assert [p["file"] for p in toil["places"]] == [
+        "dhcp/stations.conf",
+        "dns/weather.zone",
+        "inventory/hosts.ini",
+    ]
+    assert toil["truth"] == "dhcp/stations.conf"
+    assert toil["operation"]["add"] == [
+        ["scripts/stations.py", "enroll", "{id}", "{address}", "{zone}"]
+    ]
+    assert "check" not in toil, "the request names none"
+
+
+def test_where_places_differ_and_nobody_says_which_is_right_there_is_a_question() -> None:
+    files, request = load("stations-inventory")
+    silent = request.replace("If in doubt trust dhcp.", "")
+    answer = answered(files, silent)
+    assert isinstance(answer, Question)
+    ((asked, default),) = answer.asks
+    assert "st-31 is missing in dns/weather.zone" in asked
+    assert default in asked
+
+
+def test_the_answer_to_the_question_is_taken() -> None:
+    files, request = load("stations-inventory")
+    silent = request.replace("If in doubt trust dhcp.", "")
+    one = rehearsed(files, silent, told=("dhcp/stations.conf",))
+    assert b"truth: dhcp/stations.conf" in one.files["rehearsal.yaml"][1]
+    assert isinstance(RecipePlanner().plan(brief(files, silent), ScriptedDesk(), one), Plan)
+
+
+def test_where_places_agree_nobody_has_to_say_which_is_right() -> None:
+    files, request = load("berths-signs")
+    agreed = changed(files, "signage/boards.json", '"metres": 6', '"metres": 4')
+    one = rehearsed(agreed, request.split("Where they differ")[0])
+    assert b"truth" not in one.files["rehearsal.yaml"][1]
+
+
+def test_drift_that_is_noticed_on_base_leaves_nothing_to_propose() -> None:
+    files, request = load("berths-signs")
+    answer = answered(files, request, ScriptedDesk(False))
+    assert isinstance(answer, NotReproduced)
+    assert "noticed on base already" in answer.why
+
+
+def test_places_that_are_not_understood_are_handed_over_with_their_rehearsal() -> None:
+    files, request = load("berths-signs")
+    answer = answered(files, request, ScriptedDesk(False, control_good=False))
+    assert isinstance(answer, NothingFits)
+    assert answer.rehearsal is not None
+    assert "does not come out right" in answer.why
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["The rollout hangs when the controller is away.", "Deleted half of the live site again."],
+)
+def test_a_request_about_something_else_finds_nothing(request_: str) -> None:
+    answer = answered(load("berths-signs")[0], request_)
+    assert isinstance(answer, NothingFits)
+    assert answer.rehearsal is None
+
+
+def test_a_command_with_other_values_than_the_places_tell_is_said() -> None:
+    files, request = load("stations-inventory")
+    answer = answered(files, request.replace(" <zone>", ""))
+    assert isinstance(answer, NothingFits)
+    assert "takes 2 values" in answer.why
+
+
+def test_a_third_copy_in_stanzas_that_a_runbook_tells_to_edit_is_not_passed_over() -> None:
+    files, request = load("stations-inventory")
+    names = ("st-11", "st-27", "st-08", "st-31", "st-02", "st-40")
+    stanzas = "".join(f"- id: {n}\n  address: 172.20.0.1\n  since: spring\n" for n in names)
+    more = changed(
+        files, "handbook/stations.md", "5. Send", "5. Add it to `web/map.yaml`.\n6. Send"
+    )
+    more["web/map.yaml"] = (0o100644, stanzas.encode())  # type: ignore[index]
+    answer = answered(more, request)
+    assert isinstance(answer, NothingFits)
+    assert "web/map.yaml" in answer.why
+
+
+# --- planning ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_plan_is_one_list_one_command_one_check_and_a_shorter_runbook(style: str) -> None:
+    files, request = load(style)
+    plan = planned(files, request)
+    assert plan.kind is ReshapeKind.AUTOMATE
+    assert plan.why_not_deeper
+    assert plan.alternatives
+    assert plan.prediction.readout == "runbook steps"
+    assert plan.prediction.after < plan.prediction.before
+    new = {e.path for e in plan.edits if e.before is None}
+    assert len(new) == 2
+    assert any(p.endswith(".csv") for p in new)
+
+
+def test_the_check_runs_in_the_job_that_runs_for_each_change_in_the_style_of_its_steps() -> None:
+    files, request = load("berths-signs")
+    after = drafted(files, planned(files, request))[".github/workflows/ci.yml"][1].decode()
+    data = yaml.safe_load(after)
+    last = data["jobs"]["syntax"]["steps"][-1]
+    assert last["run"] == "bin/berths check"
+    assert last["name"].startswith("The files")
+    assert "bin/berths check\n\n  # nur von Hand\n" in after
+    assert len(data["jobs"]["rollout"]["steps"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("inventory/hosts.ini", "st-08 ", "# the old ones\nst-08 "),
+        ("inventory/hosts.ini", "zone=east\n", "zone=east  # on the roof\n"),
+        ("dhcp/stations.conf", "    host st-08", "\thost st-08"),
+        ("dns/weather.zone", "st-08   IN  A   172.20.6.8\n", "st-08   IN  AAAA   fd00\n"),
+    ],
+    ids=["a comment between", "a remark of its own", "another indent", "another kind"],
+)
+def test_entries_that_would_lose_something_are_left_alone_with_the_reason(
+    path: str, old: str, new: str
+) -> None:
+    files, request = load("stations-inventory")
+    odd = changed(files, path, old, new)
+    answer = answered(odd, request)
+    if isinstance(answer, Rehearsal):
+        said = RecipePlanner().plan(brief(odd, request), ScriptedDesk(), answer)
+        assert isinstance(said, NothingFits), said
+        assert said.rehearsal is answer
+    else:
+        assert isinstance(answer, NothingFits)
+        said = answer
+    assert path in said.why
+
+
+def test_remarks_that_name_the_entry_are_rendered() -> None:
+    files, request = load("stations-inventory")
+    lines = [
+        f"{line}  // {line.split()[1]}" if line.strip().startswith("host ") else line
+        for line in files["dhcp/stations.conf"][1].decode().splitlines()
+    ]
+    text = "\n".join(lines) + "\n"
+    more = {**files, "dhcp/stations.conf": (0o100644, text.encode())}
+    after = drafted(more, planned(more, request))
+    assert after["dhcp/stations.conf"][1].decode() == text
+
+
+def test_a_line_with_other_blanks_is_written_like_the_rest() -> None:
+    files, request = load("stations-inventory")
+    old = "st-08   IN  A   172.20.6.8\n"
+    odd = changed(files, "dns/weather.zone", old, "st-08   IN  A 172.20.6.8\n")
+    assert old in drafted(odd, planned(odd, request))["dns/weather.zone"][1].decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("on: [push, pull_request]", "on:\n  push:\n    paths: [a]"),
+        ("on: [push, pull_request]", "on:\n  schedule:\n    - cron: '0 1 * * *'"),
+        ("on: [push, pull_request]", "on: workflow_dispatch"),
+        ("  check:\n", "  check:\n    if: false\n"),
+        ("  check:\n", "  check:\n    continue-on-error: true\n"),
+    ],
+    ids=["a filter", "a schedule", "a button", "an if", "a mask"],
+)
+def test_a_job_that_does_not_run_for_each_change_is_not_the_one_that_checks(
+    old: str, new: str
+) -> None:
+    files, request = load("stations-inventory")
+    flow = (
+        "on: [push, pull_request]\njobs:\n  check:\n    runs-on: ubuntu-latest\n    steps:\n"
+        "      - uses: actions/checkout@v4\n      - run: 'true'\n"
+    )
+    assert old in flow
+    del files[".github/workflows/lint.yaml"]  # type: ignore[attr-defined]
+    plain = {**files, ".github/workflows/a.yml": (0o100644, flow.encode())}
+    after = drafted(plain, planned(plain, request))
+    assert b"stations.py check" in after[".github/workflows/a.yml"][1]
+    odd = {
+        **files,
+        ".github/workflows/a.yml": (0o100644, flow.replace(old, new).encode()),
+    }
+    after = drafted(odd, planned(odd, request))
+    assert after[".github/workflows/a.yml"] == odd[".github/workflows/a.yml"]
+    assert b"stations.py check" in after[".github/workflows/stations.yml"][1]
+
+
+def test_without_any_ci_drift_would_stay_silent_so_nothing_fits() -> None:
+    files, request = load("stations-inventory")
+    bare = {p: e for p, e in files.items() if not p.startswith(".github/")}
+    one = rehearsed(bare, request)
+    said = RecipePlanner().plan(brief(bare, request), ScriptedDesk(), one)
+    assert isinstance(said, NothingFits)
+    assert said.rehearsal is one
+
+
+def test_a_comment_that_asks_to_keep_files_in_step_says_where_entries_come_from() -> None:
+    files, request = load("berths-signs")
+    text = drafted(files, planned(files, request))["lights/berths.yaml"][1].decode()
+    assert text.startswith("# Von den Lampen gelesen. The entries come from bin/berths.csv")
+    assert "keep in step" not in text
+
+
+def test_a_runbook_loses_its_edits_and_keeps_what_people_still_do() -> None:
+    files, request = load("stations-inventory")
+    text = drafted(files, planned(files, request))["handbook/stations.md"][1].decode()
+    assert "1. Mount it and note its number.\n2. `scripts/stations.py enroll ID ADDRESS" in text
+    assert "3. Send a pull request.\n4. Run `scripts/push.py`.\n" in text
+    assert "reverse order" not in text
+    assert "dns/weather.zone" not in text
+
+
+def test_without_a_runbook_the_readme_tells_of_the_command() -> None:
+    files, request = load("stations-inventory")
+    bare = {p: e for p, e in files.items() if p != "handbook/stations.md"}
+    plan = planned(bare, request)
+    assert b"`scripts/stations.py enroll ID" in drafted(bare, plan)["README.md"][1]
+    assert plan.prediction.readout == "open failures"
+
+
+def test_a_plan_that_came_back_is_not_given_again() -> None:
+    files, request = load("berths-signs")
+    one = rehearsed(files, request)
+    again = brief(files, request, told=("a place is wrong after the second add",))
+    said = RecipePlanner().plan(again, ScriptedDesk(), one)
+    assert isinstance(said, NothingFits)
+    assert "second add" in said.why
+    assert said.rehearsal is one
