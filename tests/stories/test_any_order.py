@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -219,10 +219,20 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.town.up.services.store.audit() == ()
 
 
-AnyOrder.TestCase.settings = settings(
-    max_examples=6,
+_SOME = settings(
+    max_examples=4,
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # an example takes seconds: no shrinking
 )
+
+
+class ManyDeeds(AnyOrder):
+    """The same, for long."""
+
+
+AnyOrder.TestCase.settings = _SOME
 TestDeedsInAnyOrder = AnyOrder.TestCase
+ManyDeeds.TestCase.settings = settings(_SOME, max_examples=60, stateful_step_count=25)
+TestManyDeedsInAnyOrder = pytest.mark.soak(ManyDeeds.TestCase)
