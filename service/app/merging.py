@@ -329,8 +329,9 @@ class Merging:
         """The commit that holds the draft on its base; always the same one."""
         with self.store.reading() as view:
             known = view.repositories.published(change.id)
+        # The same patch on another base has the same binding, and is another commit.
         same = known is not None and known.binding == change.binding
-        if known is not None and same and mirrors.head(mirror, known.commit) is not None:
+        if known is not None and same and mirrors.head(mirror, f"{known.commit}^") == change.base:
             return known.commit
         told = f"{merge.subject(change.title, change.id)}\n\nPawl-Change: {change.id}"
         made = merge.proposal(mirror, change.base, self._draft(change), told)

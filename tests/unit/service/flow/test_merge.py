@@ -222,6 +222,20 @@ def test_a_commit_on_the_proposals_branch_voids_and_stays_where_it_is(scene: Sce
     assert "evil" not in scene.shows("bin/publish")
 
 
+def test_a_change_that_went_back_merges_onto_a_base_that_had_moved_elsewhere(scene: Scene) -> None:
+    change = scene.waiting()
+    theirs = scene.push({"README.md": "other words\n"})
+    scene.push({"bin/publish": "#!/bin/sh\nevil\n"}, to=f"pawl/{change.id}")
+    scene.meddled.after["void"] = lambda: setattr(scene.yes, "missing", "an approver")
+    back = scene.run(change)
+    assert (back.stage, back.base, back.binding) == (Stage.WAITING, theirs, change.binding)
+    assert scene.shows("README.md", f"refs/heads/pawl/{change.id}-2") == "other words"
+    scene.yes.missing = ""
+    assert scene.run(change).stage is Stage.MERGED
+    assert scene.at("main^") == theirs
+    assert scene.shows("README.md") == "other words"
+
+
 def test_a_checked_out_branch_is_never_moved(make: Made) -> None:
     scene = make(bare=False)
     change = scene.waiting()
