@@ -530,7 +530,10 @@ class People:
             membership.shut_out(work, found.id)
             work.people.set_password(found.id, None)
             work.people.remove_passkeys(found.id)
-            work.people.set_reset(found.id, here.account.id, work.now)
+            # A reset of one's own account does not hide who gave the way in that did it.
+            own = found.id == here.account.id
+            by = (found.reset_by if own else None) or here.account.id
+            work.people.set_reset(found.id, by, work.now)
             membership.note(
                 work,
                 Kind.ACCOUNT_RESET,
@@ -595,7 +598,9 @@ class People:
             two = None if other is None else work.people.account(other)
             if one is None or (other is not None and two is None):
                 return present.NO_ACCOUNT
-            if two is None and present.human(here.account) in {present.human(one), one.id}:
+            # Whoever is said to be somebody else stops being who they were said to be.
+            leaves = two is None or one.same_as not in (None, present.human(two))
+            if leaves and present.human(here.account) in {present.human(one), one.id}:
                 return No(
                     "own-account",
                     "Nobody can say of themselves that they are two people.",

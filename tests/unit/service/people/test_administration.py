@@ -251,6 +251,18 @@ def test_an_administrator_resets_another_and_is_named_for_it(people: People, ada
     assert again.account.reset_at is not None
 
 
+def test_a_reset_of_ones_own_account_does_not_hide_who_reset_it_before(
+    people: People, ada: SignedIn
+) -> None:
+    bob = joined(people, ada, "bob", Role.ADMINISTRATOR)
+    token = yes(people.reset(bob, ada.account.id))
+    taken = yes(sign_up(people, token, password=OTHER_WORDS)).signed_in
+    yes(people.reset(taken, ada.account.id))
+    known = people.account(ada.account.id)
+    assert known is not None
+    assert known.reset_by == bob.account.id
+
+
 # --- the same human being -----------------------------------------------------------------
 
 
@@ -287,6 +299,17 @@ def test_nobody_says_of_themselves_that_they_are_two(people: People, ada: Signed
     for whom in (ada, bob):
         assert no(people.say_same(ada, whom.account.id, None)).code == "own-account"
     assert no(people.say_same(bob, ada.account.id, "nobody")).status == 404
+
+
+def test_nobody_gets_away_from_who_they_are_by_being_somebody_elses_double(
+    people: People, ada: SignedIn
+) -> None:
+    bob = joined(people, ada, "bob", Role.ADMINISTRATOR)
+    double, other = joined(people, ada, "double"), joined(people, ada, "other")
+    assert people.say_same(ada, double.account.id, bob.account.id) is None
+    refusal = people.say_same(bob, double.account.id, other.account.id)
+    assert no(refusal).code == "own-account"
+    assert people.say_same(ada, double.account.id, other.account.id) is None
 
 
 # --- for the demo -------------------------------------------------------------------------
