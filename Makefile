@@ -50,7 +50,7 @@ check-cases: ## the cases' own oracles against their own patches
 	@evals/tools/check-cases evals/cases
 
 live: python ## a real small model on this machine, opt-in (installs it first)
-	@scripts/live-model
+	@tests/live/run
 
 bench: setup ## figures beside the bars of the design
 	@$(PY) -m evals.bench

@@ -133,15 +133,18 @@ def planner(
     settings: Settings | None = None,
     kept: Store | None = None,
     stop: Callable[[], bool] = lambda: False,
+    *,
+    asks: bool = True,
 ) -> Planner:
     """The planner of that name. Raises KeyError for one that there is not.
 
-    The model needs `settings` that name one, and a store whose ledger keeps its calls.
+    The model needs `settings` that name one, and a store whose ledger keeps its calls; `asks` says
+    whether somebody is there who can answer its questions.
     """
     from agents.recipes.planner import RecipePlanner
 
     if name == "model" and settings is not None and kept is not None:
-        return _model_planner(settings, kept, RecipePlanner(), stop)
+        return _model_planner(settings, kept, RecipePlanner(), stop, asks)
     return {"recipes": RecipePlanner}[name]()
 
 
@@ -151,11 +154,12 @@ class Named:
 
     name: str
 
-    def rehearse(self, brief: Any, desk: Any) -> Any:
-        raise NotImplementedError("it is made by `running`")
 
-    def plan(self, brief: Any, desk: Any, rehearsal: Any) -> Any:
-        raise NotImplementedError("it is made by `running`")
+def named(name: str, settings: Settings) -> Named:
+    """A planner by its name. Raises SomethingMissing where it needs what is not set up."""
+    if name == "model":
+        _model(settings)
+    return Named(name)
 
 
 def _model(settings: Settings) -> Model:
@@ -170,7 +174,7 @@ def _model(settings: Settings) -> Model:
 
 
 def _model_planner(
-    settings: Settings, kept: Store, recipes: Planner, stop: Callable[[], bool]
+    settings: Settings, kept: Store, recipes: Planner, stop: Callable[[], bool], asks: bool
 ) -> Planner:
     from agents.model_planner.http import Endpoint
     from agents.model_planner.planner import ModelPlanner, Way
@@ -201,7 +205,7 @@ def _model_planner(
         check=check,
         found=learned,
     )
-    return ModelPlanner(way, recipes)
+    return ModelPlanner(way, recipes, asks)
 
 
 def model_check(settings: Settings) -> list[dict[str, Any]]:
@@ -316,7 +320,7 @@ def running(
     settings: Settings,
     thread: Thread,
     *,
-    planner_: Planner,
+    planner_: Planner | Named,
     entry: tuple[str, ...] | None = None,
     blocked: frozenset[str] = frozenset(),
     replans: bool = True,
@@ -333,13 +337,14 @@ def running(
         thread.say(f"the log: {warning}")
     cells = None
     try:
+        if isinstance(planner_, Named):  # at a terminal: a change there has nobody to answer
+            planner_ = planner(planner_.name, settings, kept, asks=False)
         judge = gate(settings)
         judge.selftest()
         cells = (cells_ or engine)(settings, thread.say)
-        named = isinstance(planner_, Named)
         parts = Parts(
             changes=kept,
-            planner=planner(planner_.name, settings, kept) if named else planner_,
+            planner=planner_,
             reader=reader(),
             prover=prover(cells),
             gate=judge,

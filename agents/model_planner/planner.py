@@ -41,6 +41,8 @@ TRIES = 5
 REPAIRS = 3
 """How often edits that don't fit may be written again."""
 _KEPT = 4
+_STEP = 1500
+"""Tokens of a step's answer; what is written may be longer."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class ModelPlanner:
 
     way: Way
     recipes: Planner | None = None
+    asks: bool = True
+    """Whether somebody is there who can answer a question."""
     name: str = "model"
 
     def rehearse(
@@ -75,7 +79,7 @@ class ModelPlanner:
         if known is not None:
             return known
         talk = self._talk(brief, desk)
-        if not brief.told:
+        if self.asks and not brief.told:
             asks = talk.clarify()
             if asks is not None:
                 return asks
@@ -194,7 +198,7 @@ class _Talk:
                 f"{self._brief()}\n\n{self._so_far(notes, results, outcome)}\n\n"
                 f"{task} Step {turn} of {STEPS}; at the last one you must `write` or `give_up`."
             )
-            step = self.asking.value(role, prompt, Step)
+            step = self.asking.value(replace(role, tokens=_STEP), prompt, Step)
             if isinstance(step, Declined):
                 return step
             notes = step.notes

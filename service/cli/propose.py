@@ -43,7 +43,7 @@ def propose(
     snapshot = look(directory)
     if patch is not None and not patch.parent.is_dir():
         raise UsageError(f"--patch {patch}: there is no folder {patch.parent}")
-    chosen = wiring.Named("model") if planner == "model" else wiring.planner(planner)
+    chosen = wiring.named(planner, environment.load())
     document, draft = run(snapshot, text, chosen, entry=argv_of(entry))
     lead = hand_over(document, snapshot, draft, patch, branch)
     finish(document, draft, snapshot, lead, as_json=as_json)
@@ -116,7 +116,7 @@ def argv_of(entry: str | None) -> tuple[str, ...] | None:
 def run(
     snapshot: Snapshot,
     text: str,
-    planner: Planner,
+    planner: Planner | wiring.Named,
     *,
     entry: tuple[str, ...] | None,
     given: bytes = b"",
