@@ -25,6 +25,8 @@ class Model:
     seconds: int = 120  # for one answer
     price: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
     """What a million tokens cost, of the question and of the answer."""
+    cassette: Path | None = None
+    """Answers of an earlier run; then no model is asked."""
 
 
 ROLES = ("clarifier", "rehearser", "planner")
@@ -90,6 +92,7 @@ def _model(env: Mapping[str, str]) -> Model | None:
         tokens_day=_number(env, "PAWL_MODEL_TOKENS_DAY", "tokens", 4_000_000, 10**10),
         seconds=_number(env, "PAWL_MODEL_SECONDS", "seconds", 120, 3600),
         price=_price(env),
+        cassette=Path(env["PAWL_MODEL_CASSETTE"]) if env.get("PAWL_MODEL_CASSETTE") else None,
     )
 
 

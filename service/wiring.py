@@ -22,7 +22,9 @@ from service.settings import Model, Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from agents.model_planner.cassette import Cassette
     from sandbox.engine import Engine
+    from service.app.calls import Calls
     from service.app.merging import Merging
     from service.app.people import People
     from service.app.repositories import Repositories
@@ -180,7 +182,6 @@ def _model_planner(
     from agents.model_planner.planner import ModelPlanner, Way
     from agents.model_planner.wire import Profile, Rung
     from service.app import endpoints
-    from service.app.calls import Budget, Calls, Price
     from service.app.hiding import Hiding
     from service.flow.graph import Stopped
 
@@ -197,7 +198,7 @@ def _model_planner(
 
     way = Way(
         post=Endpoint(model.url, model.key, float(model.seconds)).post,
-        ledger=Calls(kept, Budget(model.tokens_change, model.tokens_day), Price(*model.price)),
+        ledger=calls(kept, model) if model.cassette is None else _cassette(model.cassette),
         mask=Hiding(secret),
         models={"*": model.name, **model.roles},
         secret=secret,
@@ -206,6 +207,26 @@ def _model_planner(
         found=learned,
     )
     return ModelPlanner(way, recipes, asks)
+
+
+def calls(kept: Store, model: Model) -> Calls:
+    """The ledger of calls to models over `kept`."""
+    from service.app.calls import Budget, Calls, Price
+
+    return Calls(kept, Budget(model.tokens_change, model.tokens_day), Price(*model.price))
+
+
+def _cassette(file: Path) -> Cassette:
+    from agents.model_planner.cassette import load
+
+    try:
+        return load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise SomethingMissing(
+            f"there is no cassette at {file}",
+            code="missing-cassette",
+            mend="write one: `pawl model calls CHANGE > FILE`",
+        ) from wrong
 
 
 def model_check(settings: Settings) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from agents.model_planner.ports import Usage
 from agents.model_planner.wire import LADDER, Content, Message, Profile, Rung, Trouble
 
 TOKENS = 200
-_TURNS = 2
+_TURNS = 3
 
 
 class _Probe(BaseModel):
@@ -30,7 +30,7 @@ class _Probe(BaseModel):
 
     weekday: Literal["monday", "friday"]
     boxes: int
-    notes: list[str]
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ def _try(post: Post, model: str, profile: Profile) -> Finding:
     for _ in range(_TURNS):
         answer = _ask(post, model, profile, strict(_Probe.model_json_schema()))
         if isinstance(answer, Trouble):
-            return Finding(profile.rung, False, f"{answer.code}: {answer.why}")
+            said = f"{answer.code}: {answer.why}"
+            if answer.code == "model-cut-short":
+                continue  # it may have rambled on inside the schema
+            break
         try:
             _Probe.model_validate_json(wire.unfenced(answer.text))
         except ValidationError:
@@ -98,7 +101,7 @@ def _try(post: Post, model: str, profile: Profile) -> Finding:
 def _ask(
     post: Post, model: str, profile: Profile, schema: Mapping[str, object] | None
 ) -> Content | Trouble:
-    question = "A van brings 12 boxes on friday. Say the weekday, the boxes, and no notes."
+    question = "A van brings 12 boxes on friday. It is not late."
     messages: list[Message] = [
         {"role": "system", "content": "You note down deliveries."},
         {"role": "user", "content": question},

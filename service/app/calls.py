@@ -208,6 +208,11 @@ class Calls:
                 for row in rows
                 if row.state == "done" and row.request is not None and row.reply is not None
             ],
+            "trials": {
+                row.digest: get(Digest(row.reply)).decode("utf-8", "replace")
+                for row in rows
+                if row.state == "kept" and row.reply is not None
+            },
         }
 
 

@@ -348,6 +348,18 @@ def model_check(as_json: bool) -> None:
     run(as_json=as_json)
 
 
+@model.command("calls")
+@click.argument("change")
+def model_calls(change: str) -> None:
+    """Print what models were asked and answered for CHANGE, as JSON.
+
+    With PAWL_MODEL_CASSETTE set to a file of that, the change runs again and no model is asked.
+    """
+    from service.cli.model import calls as run
+
+    run(change)
+
+
 @cli.command()
 @click.option("--mend", is_flag=True, help="Mend what can be mended without a package manager.")
 @click.option("--quiet", is_flag=True, help="Say something only when something is missing.")

@@ -1,4 +1,4 @@
-"""`pawl model check`: can the endpoint be asked, and how is it held to a schema?"""
+"""`pawl model`: can the endpoint be asked, how is it held to a schema, what did it answer?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ import click
 
 from service import settings as environment
 from service import wiring
+from service.changes import ChangeId
+
+
+def calls(change: str) -> None:
+    """Print all that models answered for a change, as a cassette."""
+    from service.app.calls import Budget, Calls
+
+    settings = environment.load()
+    kept = wiring.store(settings)
+    try:
+        kept.get(ChangeId(change))
+        document = Calls(kept, Budget(0, 0)).cassette(change)
+    finally:
+        kept.close()
+    click.echo(json.dumps(document, indent=1, sort_keys=True))
 
 
 def check(*, as_json: bool) -> None:

@@ -167,6 +167,30 @@ def test_a_spent_budget_stops_between_calls_and_more_of_it_goes_on(tmp_path: Pat
     assert "budget-spent" in logged(tmp_path, document["change"])
 
 
+def test_a_change_runs_again_without_the_model(tmp_path: Path) -> None:
+    shelf.repository(tmp_path / "repo")
+    with model(shelf.Model(clarifier=[])) as fake:
+        first = propose(tmp_path, fake)
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PAWL_HOME": str(tmp_path / "home")}
+    told = subprocess.run(
+        [Path(sys.executable).with_name("pawl"), "model", "calls", first["change"]],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tape = tmp_path / "tape.json"
+    tape.write_text(told.stdout)
+    (tmp_path / "home").rename(tmp_path / "gone")
+    with model([]) as silent:
+        again = propose(tmp_path, silent, PAWL_MODEL_CASSETTE=str(tape))
+        assert (again["outcome"], again["plan"]) == ("stands", first["plan"])
+        assert again["change"] != first["change"]
+        with pytest.raises(AgentError, match="what everybody saw") as caught:
+            propose(tmp_path, silent, "what everybody saw", PAWL_MODEL_CASSETTE=str(tape))
+    assert caught.value.code == "model-not-on-cassette"
+
+
 # --- what others wrote is material --------------------------------------------------------------
 
 PLANTED = {

@@ -11,7 +11,7 @@ from agents.model_planner.wire import Rung
 from tests.fake_model import Asked, Says, model, says
 
 pytestmark = pytest.mark.enable_socket
-GOOD = says({"weekday": "friday", "boxes": 12, "notes": []})
+GOOD = says({"weekday": "friday", "boxes": 12, "late": False})
 
 
 def kind(asked: Asked) -> str | None:
