@@ -40,6 +40,11 @@ _LEFT_OUT = re.compile(
     r"|^\.(github|forgejo|gitea)/|^\.gitlab-ci\.yml$|(^|/)(codeowners|license\w*)$",
     re.IGNORECASE,
 )
+_CODE = re.compile(
+    r"\.(py|pyi|go|rs|rb|java|kt|scala|js|jsx|mjs|ts|tsx|c|h|cc|cpp|hpp|cs|php|pl|swift|lua|css|scss"
+    r"|html?|vue|sql|sh|bash|rego|proto)$",
+    re.IGNORECASE,
+)
 _GENERATED = re.compile(
     r"(@generated|\b(auto-?)?generated (by|from|with)\b|do not edit|don't edit|rendered (from|by))",
     re.IGNORECASE,
@@ -186,7 +191,9 @@ def readable(tree: Files) -> dict[str, str]:
 
 
 def listings(path: str, text: str) -> tuple[Listing, ...]:
-    """The lists of one file, in order."""
+    """The lists of one file, in order; what programs hold in their code is none."""
+    if _CODE.search(path):
+        return ()
     if text.lstrip().startswith("[") and (found := _json_list(path, text)):
         return (found,)
     return tuple(_line_lists(path, text))
@@ -537,20 +544,24 @@ def groups(tree: Files) -> tuple[Group, ...]:
         for i, one in enumerate(every)
     }
     joined = _components(every, values)
-    found = [_group([every[i] for i in part], texts) for part in joined]
+    found = [_group([every[i] for i in sorted(part)], texts) for part in joined]
     return tuple(sorted((g for g in found if len(g.listings) > 1), key=lambda g: -len(g.shared)))
 
 
 def _components(every: Sequence[Listing], values: Mapping[int, frozenset[str]]) -> list[set[int]]:
-    parts: list[set[int]] = []
+    homes: dict[str, list[int]] = {}
+    parts: dict[int, set[int]] = {}
     for i, one in enumerate(every):
-        near = {
-            j for j in range(i) if every[j].path != one.path and contained(values[i], values[j])
-        }
-        touched = [p for p in parts if p & near]
-        parts = [p for p in parts if not p & near]
-        parts.append({i}.union(*touched))
-    return [p for p in parts if len(p) > 1]
+        parts[i] = {i}
+        near = Counter(j for v in values[i] for j in homes.get(v, ()))
+        for j, shared in near.items():
+            alike = shared >= MIN_SHARED and contained(values[i], values[j])
+            if alike and every[j].path != one.path and parts[j] is not parts[i]:
+                parts[i] |= parts[j]
+                parts |= dict.fromkeys(parts[j], parts[i])
+        for v in values[i]:
+            homes.setdefault(v, []).append(i)
+    return [p for i, p in parts.items() if len(p) > 1 and i == min(p)]
 
 
 def contained(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -29,13 +29,16 @@ from agents import (
 from agents.reading import lists, runbooks
 from agents.reading.entries import workflow_files
 from agents.reading.lists import Form, Group
-from agents.recipes.hand_kept import blocks, facts, tool, upkeep, words
+from agents.recipes.hand_kept import blocks, comparer, facts, tool, upkeep, words
 from agents.recipes.hand_kept.blocks import Block
 from agents.recipes.hand_kept.facts import Fact, Shown, Truth, Unclear
 from agents.recipes.hand_kept.tool import Design
 from agents.recipes.hand_kept.words import Command
 
 FAILURE = "hand-kept-copies"
+
+_MOST_ODD = 0.4
+"""The share of entries in which copies may differ; settings of two environments differ in more."""
 
 _LOOKED_FOR = (
     "four or more names, addresses or versions that two files share, each as a list of entries of "
@@ -109,6 +112,8 @@ def _case(brief: Brief, group: Group) -> Case | _Unsure | Unclear:
     truth = facts.merged(fact, right)
     if isinstance(truth, Unclear):
         return truth
+    if len(truth.disagreements) > _MOST_ODD * len(truth.entities) * (len(fact.places) - 1):
+        return Unclear(f"{', '.join(group.paths)} differ in most entries, so they are no copies")
     case = Case(group, fact, truth, right, command, order)
     return _Unsure(case) if truth.disagreements and not right else case
 
@@ -189,12 +194,9 @@ def rehearsal(tree: Files, case: Case) -> Rehearsal:
             "facts": dict(fact.kinds),
             "places": [_written(p) for p in fact.places],
             **({"truth": case.right} if case.right else {}),
-            "operation": {
-                "add": [[command.path, command.add, *(f"{{{f}}}" for f in case.order)]],
-                "remove": [[command.path, command.remove, f"{{{fact.key}}}"]],
-            },
+            **({} if command.only_check else {"operation": _operation(case)}),
             **({"check": [command.path, command.check]} if command.checked else {}),
-            "goal": "done",
+            "goal": "noticed" if command.only_check else "done",
         },
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
@@ -208,6 +210,14 @@ def rehearsal(tree: Files, case: Case) -> Rehearsal:
             *case.truth.disagreements[:6],
         ),
     )
+
+
+def _operation(case: Case) -> dict[str, object]:
+    command = case.command
+    return {
+        "add": [[command.path, command.add, *(f"{{{f}}}" for f in case.order)]],
+        "remove": [[command.path, command.remove, f"{{{case.fact.key}}}"]],
+    }
 
 
 def _written(place: Shown) -> dict[str, object]:
@@ -273,6 +283,8 @@ def plan(brief: Brief, desk: Desk, made: Rehearsal) -> Plan | Question | Nothing
             _nothing(brief.tree, f"the only way that is known here came back: {told[-1][:300]}"),
             rehearsal=made,
         )
+    if case.command.only_check:
+        return _guard_plan(brief.tree, case, made)
     one = draft(brief.tree, case)
     if isinstance(one, Unclear):
         desk.discard("one list and a tool that renders", one.why)
@@ -432,6 +444,70 @@ def _plan(tree: Files, case: Case, one: Draft) -> Plan:
             "still has to be called for each new entry, and the list is still written by somebody."
         ),
     )
+
+
+def _guard_plan(tree: Files, case: Case, made: Rehearsal) -> Plan | NothingFits:
+    """Only a check, since only a check was asked for."""
+    edits = _guard_edits(tree, case)
+    if isinstance(edits, Unclear):
+        return replace(_nothing(tree, edits.why), rehearsal=made)
+    command, noun = case.command, words.noun(case.group)
+    places = ", ".join(case.group.paths)
+    return Plan(
+        title=f"CI says so when the {len(case.fact.places)} lists of {noun} differ",
+        kind=ReshapeKind.GUARD,
+        edits=edits,
+        reasons=(
+            f"{places} hold the same {noun}, and nothing said so when one was forgotten",
+            *(f"on base {odd}" for odd in case.truth.disagreements[:6]),
+            f"`{command.path} {command.check}` reads all of them and compares what they say",
+        ),
+        alternatives=(
+            Alternative(
+                "One list from which the files are rendered, with a command that adds to it",
+                "the request asks for a check only; with a command in it (`X add NAME ...`) this "
+                "is what would be proposed",
+            ),
+        ),
+        unsolved=("Every file is still edited by hand for each entry.", *_also(case, tree)),
+        price=("A change that leaves one of the files for later can't be merged any more.",),
+        prediction=Prediction("open failures", 1, 0),
+        why_not_deeper=(
+            "The request asks for a check and no more: leaving a file out is noticed, and the "
+            "step is still there."
+        ),
+    )
+
+
+def _guard_edits(tree: Files, case: Case) -> tuple[Edit, ...] | Unclear:
+    command, noun = case.command, words.noun(case.group)
+    guarded = _guarded(tree, command, noun)
+    if isinstance(guarded, Unclear):
+        return guarded
+    texts = {guarded.path: guarded.text}
+    rows, _ = facts.order(case.fact, case.truth.entities)
+    for place in case.fact.places:
+        want = {tuple(r[f] for f in place.fields) for r in rows}
+        if want == {tuple(r[f] for f in place.fields) for r in place.rows}:
+            continue
+        text = tree[place.path][1].decode()
+        one = blocks.block(place, text)
+        if isinstance(one, Unclear):
+            return one
+        is_json = place.listing.form is Form.JSON
+        texts[place.path] = blocks.rendered(one, "[\n]\n" if is_json else text, rows) or text
+    made = comparer.text(case.fact, command, noun)
+    tool_ = Edit(command.path, None, (0o100755, made.encode()), "compares what the places say")
+    changed = [
+        Edit(
+            path,
+            tree.get(path),
+            (tree[path][0] if path in tree else 0o100644, text.encode()),
+            "checked on each push" if path == guarded.path else "says what is so",
+        )
+        for path, text in texts.items()
+    ]
+    return tuple(sorted([tool_, *changed], key=lambda e: e.path))
 
 
 def _also(case: Case, tree: Files) -> tuple[str, ...]:

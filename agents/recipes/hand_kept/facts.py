@@ -98,7 +98,7 @@ def understand(group: Group, texts: Mapping[str, str]) -> Fact | Unclear:
     draft = _start(rich)
     left = [one for one in group.listings if one is not rich]
     for one in sorted(left, key=_richness, reverse=True):
-        trouble = _join(draft, one)
+        trouble = _join(draft, one, [o for o in group.listings if o.path in draft.of])
         if trouble:
             return Unclear(f"{one.path}: {trouble}")
     shown = [_values(one, draft.of[one.path]) for one in group.listings]
@@ -159,7 +159,7 @@ def _values(one: Listing, of: Sequence[str | None]) -> tuple[Mapping[str, str], 
     )
 
 
-def _join(draft: _Draft, one: Listing) -> str:
+def _join(draft: _Draft, one: Listing, joined: Sequence[Listing]) -> str:
     """Say which fields the columns of another list tell; the reason where one can't be placed."""
     anchor = _anchor(draft, one)
     if anchor is None:
@@ -173,6 +173,9 @@ def _join(draft: _Draft, one: Listing) -> str:
     for i, other in enumerate(one.columns):
         found = field if i == column else _match(draft, other, mates, of)
         if found is None and len(set(other.values)) > 1:
+            twin = next((x for x in joined if x.literals == one.literals), None)
+            if twin is not None:  # settings of two environments, say
+                return f"it is written like {twin.path} with other values, so they are no copies"
             found = _named(other, draft.names)
             draft.names.append(found)
             for value, mine in zip(other.values, mates, strict=True):

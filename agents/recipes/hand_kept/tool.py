@@ -281,14 +281,14 @@ _PYTHON_REMARKS = """\
 """
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
     """A Python literal with double quotes where that is possible."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
-        return "[" + ", ".join(_quoted(v) for v in value) + "]"
+        return "[" + ", ".join(quoted(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
     return repr(value)
 
 
@@ -307,7 +307,7 @@ def _python(design: Design) -> str:
         if has_remarks:
             parts |= {"remark": one.remark, "sign": one.sign, "gap": one.gap, "at": one.at}
         places += "    {\n"
-        places += "".join(f"        {_quoted(k)}: {_quoted(v)},\n" for k, v in parts.items())
+        places += "".join(f"        {quoted(k)}: {quoted(v)},\n" for k, v in parts.items())
         places += "    },\n"
     key = "key=lambda row: row[KEY]"
     types = {
@@ -316,17 +316,17 @@ def _python(design: Design) -> str:
     }
     marks = {
         "@UP@": ".parent" * (design.command.path.count("/") + 1),
-        "@LISTLIT@": _quoted(design.command.list_path),
-        "@FIELDS@": _quoted(list(design.order)),
-        "@KEY@": _quoted(design.key),
-        "@TYPES@": _quoted(types),
-        "@KNOWN@": _quoted(design.known),
+        "@LISTLIT@": quoted(design.command.list_path),
+        "@FIELDS@": quoted(list(design.order)),
+        "@KEY@": quoted(design.key),
+        "@TYPES@": quoted(types),
+        "@KNOWN@": quoted(design.known),
         "@LOADED@": f"sorted(rows, {key})" if design.by_key else "rows",
         "@ADDED@": f"sorted(rows + [new], {key})" if design.by_key else "rows + [new]",
         "@REMARKS@": _PYTHON_REMARKS if has_remarks else "",
-        "@ADDLIT@": _quoted(design.command.add),
-        "@REMOVELIT@": _quoted(design.command.remove),
-        "@CHECKLIT@": _quoted(design.command.check),
+        "@ADDLIT@": quoted(design.command.add),
+        "@REMOVELIT@": quoted(design.command.remove),
+        "@CHECKLIT@": quoted(design.command.check),
         **_common(design),
     }
     return _filled(_PYTHON, marks).replace("@PLACES@", places + "]")

@@ -71,6 +71,7 @@ class Command:
     holes: tuple[str, ...] = ()  # placeholders in the request's words, small letters
     named: bool = False  # the request names it
     checked: bool = False  # the request names its check
+    only_check: bool = False  # and nothing that writes
 
     @property
     def list_path(self) -> str:
@@ -106,8 +107,9 @@ def command(request: str, group: Group, tree: Files) -> Command:
                         holes[path] = tuple(
                             n.group(1).lower().replace("-", "_") for n in names if n
                         )
-    for path, said in verbs.items():
-        if "add" in said and path not in tree:
+    free = {path: said for path, said in verbs.items() if path not in tree}
+    for path, said in free.items():
+        if "add" in said:
             return Command(
                 path,
                 said["add"],
@@ -117,6 +119,9 @@ def command(request: str, group: Group, tree: Files) -> Command:
                 named=True,
                 checked="check" in said,
             )
+    for path, said in free.items():
+        if set(said) == {"check"}:
+            return Command(path, check=said["check"], named=True, checked=True, only_check=True)
     return Command(_free(tree, posixpath.join(_folder(tree), noun(group))))
 
 

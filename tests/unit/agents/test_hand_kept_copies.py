@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -17,7 +19,7 @@ from agents import (
 from agents.recipes.planner import RecipePlanner
 from sandbox import rehearsal as format_
 from sandbox.toil.places import Measure, measure
-from tests.unit.agents.hand_kept_parts import STYLES, drafted, planned, rehearsed
+from tests.unit.agents.hand_kept_parts import STYLES, Checkout, drafted, planned, rehearsed
 from tests.unit.agents.trees import ScriptedDesk, brief, load
 
 
@@ -118,6 +120,18 @@ def test_a_command_with_other_values_than_the_places_tell_is_said() -> None:
     answer = answered(files, request.replace(" <zone>", ""))
     assert isinstance(answer, NothingFits)
     assert "takes 2 values" in answer.why
+
+
+def test_settings_of_two_environments_are_no_copies_of_each_other() -> None:
+    names = ("REGION", "REPLICAS", "QUEUE_NAME", "LOG_LEVEL", "CACHE_HOST", "MAIL_FROM")
+    one = "".join(f"{n}={('live', 'same')[i % 2]}{i}\n" for i, n in enumerate(names))
+    files: Files = {
+        "config/live.env": (0o100644, one.encode()),
+        "config/trial.env": (0o100644, one.replace("live", "trial").encode()),
+    }
+    answer = answered(files, "We forget config/trial.env each time we edit two files by hand.")
+    assert isinstance(answer, NothingFits)
+    assert "no copies" in answer.why
 
 
 def test_a_third_copy_in_stanzas_that_a_runbook_tells_to_edit_is_not_passed_over() -> None:
@@ -280,3 +294,68 @@ def test_a_plan_that_came_back_is_not_given_again() -> None:
     assert isinstance(said, NothingFits)
     assert "second add" in said.why
     assert said.rehearsal is one
+
+
+# --- a guard -------------------------------------------------------------------------------------
+
+GUARD = (
+    "We forget dns or dhcp each time we add a station by hand. `ops/stations check` should fail "
+    "in CI when the three files differ. Trust dhcp."
+)
+
+
+def test_a_request_for_a_check_only_gets_a_guard_and_is_told_that_the_step_stays() -> None:
+    files, _ = load("stations-inventory")
+    one = rehearsed(files, GUARD)
+    toil = yaml.safe_load(one.files["rehearsal.yaml"][1])["toil"]
+    assert (toil["goal"], "operation" in toil) == ("noticed", False)
+    parsed = format_.parse(one.files).toil
+    assert parsed is not None
+    plan = planned(files, GUARD)
+    assert plan.kind is ReshapeKind.GUARD
+    assert "no more" in plan.why_not_deeper
+    truth = measure(parsed, files, {})
+    assert isinstance(truth, Measure)
+    assert truth.wrong(drafted(files, plan), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("dhcp/stations.conf", "    host st-27 { fixed-address 172.20.4.27; }\n", ""),
+        ("dhcp/stations.conf", "172.20.4.27", "172.20.4.28"),
+        ("dns/weather.zone", "st-02 ", "st-03 "),
+        ("inventory/hosts.ini", "st-08 ansible_host=172.20.6.8 zone=west\n", ""),
+        ("inventory/hosts.ini", "[stations]\n", "[stations]\nst-1 ansible_host=1.1.1.1 zone=x\n"),
+    ],
+)
+def test_the_guard_notices_each_edit_in_one_place_and_is_content_without(
+    tmp_path: Path, path: str, old: str, new: str
+) -> None:
+    files, _ = load("stations-inventory")
+    checkout = Checkout(drafted(files, planned(files, GUARD)), tmp_path)
+    done = checkout.run("ops/stations", "check")
+    assert done.returncode == 0, done.stderr
+    checkout.change(path, old, new)
+    before = checkout.files()
+    assert checkout.run("ops/stations", "check").returncode != 0
+    assert checkout.files() == before
+
+
+def test_the_guard_reads_tables_and_json_as_well(tmp_path: Path) -> None:
+    files, _ = load("berths-signs")
+    request = (
+        "The four lists of berths differ again, somebody forgot doc/berths.md. I want `bin/same "
+        "check` in CI. lights/berths.yaml is right."
+    )
+    checkout = Checkout(drafted(files, planned(files, request)), tmp_path)
+    done = checkout.run("bin/same", "check")
+    assert done.returncode == 0, done.stderr
+    for path, old, new in (
+        ("doc/berths.md", "| 11 ", "| 12 "),
+        ("signage/boards.json", '"metres": 9', '"metres": 8'),
+        ("net/hosts", "10.8.3.31", "10.8.3.32"),
+    ):
+        checkout.change(path, old, new)
+        assert checkout.run("bin/same", "check").returncode != 0
+        checkout.change(path, new, old)
