@@ -81,7 +81,7 @@ class CellProver:
         for key, files in rehearsals.items():
             parsed = parse(files)
             if parsed.toil is not None:
-                cells += self._toiling(parsed, parsed.toil, key, watch).again(tree)
+                cells += self._toiling(parsed, parsed.toil, key, watch).again(tree, base)
                 continue
             with Session(self._engine, parsed, key, watch, self._limits) as session:
                 cells += session.rehearse(tree, base)

@@ -103,39 +103,48 @@ class Trying:
         self._found_words(base, draft)
         cells += self._checks(base, draft, around)
         if _stands(cells):
-            cells += self._on_draft(base, draft, truth, len(silent))
+            cells += self._on_draft(base, draft, truth, Side.DRAFT, silent=len(silent))
+            cells += self._held(cells)
         return cells
 
     def old(self, base: Files, draft: Files) -> list[Cell]:
         """The ratchet: this old rehearsal on the draft; what base does no better does not count."""
-        mine = self.again(draft, CellKind.RATCHET)
+        mine = self._old(base, draft, Side.DRAFT)
         if _stands(mine):
             return mine
-        theirs = {_key(cell): cell for cell in self.again(base, CellKind.RATCHET, side=Side.BASE)}
-        cells = []
-        for cell in mine:
-            there = theirs.get(_key(cell))
-            as_base = there is not None and there.outcome is not Outcome.HELD
-            if cell.outcome is not Outcome.HELD and as_base:
-                text = f"old rehearsal {self._name}, as on base: {cell.why}"
-                told = self.told.residuals if cell.outcome is Outcome.HIT else self.told.unjudged
-                told.append(text)
-                why = f"No better on base: {cell.why}"
-                cell = replace(cell, outcome=Outcome.HELD, why=why)
-            cells.append(cell)
-        return cells
+        theirs = {_key(cell): cell for cell in self._old(base, base, Side.BASE)}
+        return [self._no_worse(cell, theirs.get(_key(cell))) for cell in mine]
 
-    def again(
-        self, tree: Files, kind: CellKind | None = None, side: Side = Side.DRAFT
-    ) -> list[Cell]:
+    def _old(self, base: Files, tree: Files, side: Side) -> list[Cell]:
+        cells = self.again(tree, base, side=side)
+        return [
+            replace(
+                cell,
+                kind=CellKind.RATCHET,
+                id=_id(self._name, side, CellKind.RATCHET, cell.seed, cell.fault),
+            )
+            for cell in cells
+        ]
+
+    def _no_worse(self, cell: Cell, on_base: Cell | None) -> Cell:
+        """A cell of the draft; where base's is no better it is told and does not count."""
+        as_base = on_base is not None and on_base.outcome is not Outcome.HELD
+        if cell.outcome is Outcome.HELD or not as_base:
+            return cell
+        text = f"old rehearsal {self._name}, as on base: {cell.why}"
+        told = self.told.residuals if cell.outcome is Outcome.HIT else self.told.unjudged
+        told.append(text)
+        return replace(cell, outcome=Outcome.HELD, why=f"No better on base: {cell.why}")
+
+    def again(self, tree: Files, base: Files | None, *, side: Side = Side.DRAFT) -> list[Cell]:
         """Everything that a change is held to, on one tree, measured by what that tree says."""
         truth = self._measure(tree)
         if isinstance(truth, Question):
-            cell = self._cell(side, CellKind.CONTROL, None, 0, Outcome.HIT, truth.why)
+            fault = {"places": "as they are"}
+            cell = self._cell(side, CellKind.CONTROL, fault, 1, Outcome.HIT, truth.why)
             self._judged(cell)
-            return [replace(cell, kind=kind or cell.kind)]
-        cells = self._on_draft(tree, tree, truth, 0, side=side, whole=True)
-        return [replace(cell, kind=kind) for cell in cells] if kind else cells
+            return [cell]
+        return self._on_draft(base, tree, truth, side)
 
     # --- base ---------------------------------------------------------------------------------
 
@@ -148,7 +157,7 @@ class Trying:
         models = steps.like(truth, tree)
         if not models:
             return [self._base_broken("Can't judge: no entity is shown by every place.")]
-        ci = self._ci(tree, None)
+        ci = self._ci_of_base(tree)
         rows = [
             (seed, new, left)
             for seed in self._seeds
@@ -227,16 +236,15 @@ class Trying:
 
     def _on_draft(
         self,
-        base: Files,
+        base: Files | None,
         draft: Files,
         truth: Measure,
-        silent: int,
+        side: Side,
         *,
-        side: Side = Side.DRAFT,
-        whole: bool = False,
+        silent: int = 0,
     ) -> list[Cell]:
-        """Control, operation and drift on a draft. `whole`: base is the same tree."""
-        ci = self._ci(draft, None if whole else base)
+        """Control, operation and drift. `silent`: places whose omission base does not notice."""
+        ci = self._ci(draft, base)
         cells = [self._says_truth(draft, truth, side), self._is_content(ci, side)]
         for cell in cells:
             self._judged(cell)
@@ -249,11 +257,9 @@ class Trying:
             fault = {"operation": "add"}
             cells.append(self._cell(side, CellKind.OPERATION, fault, 1, Outcome.HIT, why))
         else:
-            cells += self._operated(base, draft, truth, ci, silent, side, whole)
+            cells += self._operated(base, draft, truth, ci, silent, side)
         if _stands(cells):
             cells += self._drifted(draft, truth, ci, side)
-        if not whole:
-            cells += self._held(cells)
         return cells
 
     def _says_truth(self, draft: Files, truth: Measure, side: Side) -> Cell:
@@ -278,13 +284,12 @@ class Trying:
 
     def _operated(
         self,
-        base: Files,
+        base: Files | None,
         draft: Files,
         truth: Measure,
         ci: Ci,
         silent: int,
         side: Side,
-        whole: bool,
     ) -> list[Cell]:
         """The operation: sequences with fresh values, and values that it has to refuse."""
         toil = self._toil
@@ -318,7 +323,7 @@ class Trying:
             self._refusal_cell(side, name, value, did[0])
             for (name, value, _), did in zip(bads, refusals, strict=True)
         ]
-        copies = self._copies(base, draft, truth, runs, done, side, whole)
+        copies = self._copies(base, draft, truth, runs, done, side)
         for cell in (*cells, *copies):
             self._judged(cell)
         return [*cells, *copies]
@@ -425,25 +430,25 @@ class Trying:
 
     def _copies(
         self,
-        base: Files,
+        base: Files | None,
         draft: Files,
         truth: Measure,
         runs: Mapping[int, Sequence[Step]],
         done: Sequence[Sequence[Did]],
         side: Side,
-        whole: bool,
     ) -> list[Cell]:
-        """Copies that the operation does not feed. One that base had is told, not counted."""
+        """Copies that the operation does not feed. One that may be old is told, not counted."""
         step, did = next(iter(runs.values()))[0], done[0][0]
         if did.code != 0:
             return []
         tree = after(draft, did.changed)
-        had = words.copies(self._toil, truth.entities, base).keys() if not whole else set()
+        before = draft if base is None else base
+        had = words.copies(self._toil, truth.entities, before).keys()
         found = words.unfed(self._toil, truth.entities, step.entity, tree)
         places = {place.file for place in self._toil.files}
         new = [path for path in found if path not in had and path not in places]
         self.told.degrades += [
-            f"{path} mentions most entities, and the operation does not feed it; so it is on base"
+            f"{path} mentions most entities, as before, and the operation does not feed it"
             for path in found
             if path in had and path not in places
         ]
@@ -573,7 +578,9 @@ class Trying:
             mine = [
                 cell
                 for cell in cells
-                if cell.seed == seed and cell.kind in (CellKind.OPERATION, CellKind.OMISSION)
+                if cell.side is Side.DRAFT
+                and cell.seed == seed
+                and cell.kind in (CellKind.OPERATION, CellKind.OMISSION)
             ]
             bad = next((cell for cell in mine if cell.outcome is not Outcome.HELD), None)
             if bad is None and mine:
@@ -644,23 +651,31 @@ class Trying:
         did = self._player.deeds(tree, [[Deed(write={}, probes=probes)]])[0][0]
         return steps.outputs(self._toil, did.probes)
 
+    def _ci_of_base(self, tree: Files) -> Ci:
+        """What CI says of base as it is. What can't be asked there is left out, and told."""
+        said = self._on_tree(tree)
+        for key, why in said.unplayed.items():
+            self._leave_out(f"CI job {key} is not played here: {why}")
+        for one in said.red:
+            self._leave_out(f"CI is red on the tree as it is, and is not asked: {one}")
+        return Ci(said, said.red_keys | frozenset(said.unplayed))
+
     def _ci(self, tree: Files, base: Files | None) -> Ci:
-        """What CI says of a tree as it is. What base can't play either is left out, and told."""
-        known = self._ci(base, None) if base is not None else None
+        """What CI says of a tree as it is, without the jobs that can't be asked on base either."""
+        said = self._on_tree(tree)
+        if base is None:
+            return Ci(said)
+        known = self._ci_of_base(base)
+        new = said.unplayed.keys() - known.said.unplayed.keys()
+        odd = tuple(f"CI job {key} can't be played here: {said.unplayed[key]}" for key in new)
+        return Ci(said, known.ignored, odd)
+
+    def _on_tree(self, tree: Files) -> Said:
         if id(tree) not in self._heard:
             as_it_is = [Commit({}, all_paths=True)]
             said = self._player.says(tree, as_it_is, frozenset(), whole=True)[0]
             self._heard[id(tree)] = (tree, said)
-        said = self._heard[id(tree)][1]
-        if known is None:
-            for key, why in said.unplayed.items():
-                self._leave_out(f"CI job {key} is not played here: {why}")
-            for one in said.red:
-                self._leave_out(f"CI is red on the tree as it is, and is not asked: {one}")
-            return Ci(said, said.red_keys | frozenset(said.unplayed))
-        new = said.unplayed.keys() - known.said.unplayed.keys()
-        odd = tuple(f"CI job {key} can't be played here: {said.unplayed[key]}" for key in new)
-        return Ci(said, known.ignored, odd)
+        return self._heard[id(tree)][1]
 
     def _leave_out(self, text: str) -> None:
         if text not in self.told.unjudged:

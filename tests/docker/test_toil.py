@@ -8,7 +8,20 @@ from sandbox import CellKind, Files, Outcome, Progress, Proof, Side, Surrounding
 from sandbox.engine import Engine
 from sandbox.prover import CellProver
 from sandbox.toil.play import CellPlayer, Commit, Deed
-from tests.unit.sandbox.toil_jetty import CI, REFUSED_BY, RIGHT, WRONG, base, rehearsal
+from tests.unit.sandbox.toil_jetty import (
+    BY_EDIT,
+    CI,
+    GUARDED,
+    REFUSED_BY,
+    REHEARSAL,
+    RIGHT,
+    WRONG,
+    base,
+    counted,
+    from_board,
+    guard,
+    rehearsal,
+)
 
 pytestmark = [pytest.mark.docker, pytest.mark.enable_socket]
 
@@ -40,13 +53,13 @@ def _quiet(_: Progress) -> None:
     pass
 
 
-def _proof(engine: Engine, draft: Files, ratchet: dict[str, Files] | None = None) -> Proof:
+def _proof(engine: Engine, draft: Files, text: str = REHEARSAL, old: Files | None = None) -> Proof:
     return CellProver(engine).prove(
-        base=base(),
+        base=base() if old is None else old,
         draft=draft,
-        rehearsal=rehearsal(),
+        rehearsal=rehearsal(text),
         name="berths",
-        ratchet=ratchet or {},
+        ratchet={},
         around=Surroundings(),
         watch=_quiet,
     )
@@ -150,6 +163,79 @@ def test_a_deed_leaves_nothing_for_the_next_one_but_what_it_committed(engine: En
     first, second = CellPlayer(engine).deeds({}, [chain])[0]
     assert first.changed == {"kept": (0o100644, b"x\n")}
     assert second.code == 0, second.said
+
+
+def test_a_check_alone_is_a_guard_and_is_not_sold_as_more(engine: Engine) -> None:
+    guarded = _proof(engine, guard(), GUARDED)
+    sold = _proof(engine, guard())
+    assert guarded.holds, guarded.why
+    left_out = [c for c in guarded.cells if c.kind is CellKind.OMISSION and c.side is Side.DRAFT]
+    assert {c.why.split(":")[0] for c in left_out} == {"Noticed"}
+    assert not sold.holds
+
+
+def test_a_guard_that_counts_is_refused(engine: Engine) -> None:
+    proof = _proof(engine, counted(), GUARDED)
+    assert not proof.holds
+    assert "Drift" in proof.why
+
+
+def test_one_edit_and_one_command_may_be_the_operation(engine: Engine) -> None:
+    proof = _proof(engine, from_board(), BY_EDIT)
+    assert proof.holds, proof.why
+
+
+def test_two_edits_by_hand_are_no_operation(engine: Engine) -> None:
+    text = BY_EDIT.replace("{edit: board.md}", "{edit: board.md}, {edit: radio.conf}", 1)
+    proof = _proof(engine, from_board(), text)
+    assert not proof.holds
+    assert "2 of them edits by hand" in proof.why
+
+
+def test_without_an_operation_the_step_is_not_gone(engine: Engine) -> None:
+    text = REHEARSAL[: REHEARSAL.index("  operation:")] + "repeats: 1\n"
+    proof = _proof(engine, from_board(), text)
+    assert not proof.holds
+    assert "No operation is named" in proof.why
+
+
+def test_base_that_disagrees_with_itself_is_a_question(engine: Engine) -> None:
+    board = base()["board.md"][1].replace(b"| 31 |", b"| 13 |")
+    odd: Files = {**base(), "board.md": (0o100644, board)}
+    trial = CellProver(engine).try_rehearsal(
+        rehearsal(), odd, Surroundings(), _quiet, name="berths"
+    )
+    assert not trial.control_good
+    assert "channel of mole-1 is" in trial.why
+
+
+def test_toil_that_is_noticed_already_is_not_reproduced(engine: Engine) -> None:
+    trial = CellProver(engine).try_rehearsal(
+        rehearsal(), guard(), Surroundings(), _quiet, name="berths"
+    )
+    assert trial.control_good
+    assert not trial.hits
+    assert {c.outcome for c in trial.cells} == {Outcome.HELD}
+
+
+def test_a_check_that_can_only_be_guessed_at_is_broken_and_not_held(engine: Engine) -> None:
+    good = RIGHT["a list, rendered and checked"]
+    text = CI + "      - uses: somebody/berth-check@v1\n"
+    proof = _proof(engine, {**good, ".github/workflows/check.yml": (0o100644, text.encode())})
+    assert not proof.holds
+    assert "somebody/berth-check@v1" in proof.why
+    bare = [c for c in proof.cells if c.kind is CellKind.DRIFT and "then" not in (c.fault or {})]
+    assert {c.outcome for c in bare} == {Outcome.BROKEN}
+
+
+def test_a_job_that_is_red_before_anything_was_done_is_not_asked(engine: Engine) -> None:
+    deploy = b"on: push\njobs:\n  deploy:\n    steps:\n      - run: not-here --deploy\n"
+    both = {".github/workflows/deploy.yml": (0o100644, deploy)}
+    proof = _proof(
+        engine, {**RIGHT["a list, rendered and checked"], **both}, old={**base(), **both}
+    )
+    assert proof.holds, proof.why
+    assert any("deploy.yml" in text for text in proof.not_covered)
 
 
 CI_SAYS = {

@@ -283,3 +283,40 @@ REFUSED_BY = {
     "lost at migration": CellKind.CONTROL,
 }
 """Which kind of cell speaks first; drift for all others."""
+
+_COMPARE = """\
+#!/usr/bin/env python3
+import json, re, sys
+board = [[c.strip() for c in l.strip().strip("|").split("|")] for l in open("board.md")]
+board = {tuple(row) for row in board[6:] if len(row) == 3}
+radio = set(re.findall(r"^listen (\\S+) on (\\d+)$", open("radio.conf").read(), re.M))
+signs = {(s["berth"]["id"], s["side"]) for s in json.load(open("signs/berths.json"))}
+same = {b[:2] for b in board} == radio and {(b[0], b[2]) for b in board} == signs
+sys.exit(0 if same else "the three files differ")
+"""
+_COUNT = _COMPARE.replace("same = ", "same = len(board) == len(radio) == len(signs) # ")
+GUARDED = REHEARSAL.replace("  operation:", "  goal: noticed\n  operation:")
+
+
+def guard(script: str = _COMPARE) -> Files:
+    """Nothing but a check of the three files, run by CI."""
+    return {
+        **base(),
+        "bin/same": _file(script, 0o100755),
+        ".github/workflows/check.yml": _file(CI + "      - run: bin/same\n"),
+    }
+
+
+def counted() -> Files:
+    """The same with a check that counts."""
+    return guard(_COUNT)
+
+
+def from_board() -> Files:
+    """The board is edited by hand, the others are made from it."""
+    return RIGHT["one place is the list"]
+
+
+BY_EDIT = REHEARSAL.replace(
+    '[bin/berth, add, "{name}", "{channel}", "{side}"]', "{edit: board.md}, [bin/berth, render]"
+).replace('[[bin/berth, remove, "{name}"]]', "[{edit: board.md}, [bin/berth, render]]")
