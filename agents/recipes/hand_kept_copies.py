@@ -182,6 +182,7 @@ def rehearsal(tree: Files, case: Case) -> Rehearsal:
     """The rehearsal of a list: its places, how they are read, and what people will call."""
     fact, command = case.fact, case.command
     noun = words.noun(case.group)
+    told = _comparable(fact) if command.only_check else tuple(fact.kinds)
     story = (
         f"Adding one of the {noun} must not depend on somebody remembering "
         f"{len(fact.places)} files."
@@ -191,8 +192,8 @@ def rehearsal(tree: Files, case: Case) -> Rehearsal:
         "story": story,
         "failure": FAILURE,
         "toil": {
-            "facts": dict(fact.kinds),
-            "places": [_written(p) for p in fact.places],
+            "facts": {f: kind for f, kind in fact.kinds.items() if f in told},
+            "places": [_written(p, told) for p in fact.places],
             **({"truth": case.right} if case.right else {}),
             **({} if command.only_check else {"operation": _operation(case)}),
             **({"check": [command.path, command.check]} if command.checked else {}),
@@ -220,9 +221,15 @@ def _operation(case: Case) -> dict[str, object]:
     }
 
 
-def _written(place: Shown) -> dict[str, object]:
+def _comparable(fact: Fact) -> tuple[str, ...]:
+    """The fields that more than one place tells: no check can miss another one in step."""
+    return tuple(f for f in fact.kinds if sum(f in p.fields for p in fact.places) > 1)
+
+
+def _written(place: Shown, told: Sequence[str]) -> dict[str, object]:
     keeps = {"keeps": list(place.keeps)} if place.keeps else {}
-    return {"file": place.path, "fields": list(place.fields), "read": dict(place.read), **keeps}
+    fields = [f for f in place.fields if f in told]
+    return {"file": place.path, "fields": fields, "read": dict(place.read), **keeps}
 
 
 def _name(tree: Files, noun: str) -> str:
@@ -469,7 +476,15 @@ def _guard_plan(tree: Files, case: Case, made: Rehearsal) -> Plan | NothingFits:
                 "is what would be proposed",
             ),
         ),
-        unsolved=("Every file is still edited by hand for each entry.", *_also(case, tree)),
+        unsolved=(
+            "Every file is still edited by hand for each entry.",
+            *(
+                f"Only one file tells the {f}, so nothing can be compared there."
+                for f in case.fact.kinds
+                if f not in _comparable(case.fact)
+            ),
+            *_also(case, tree),
+        ),
         price=("A change that leaves one of the files for later can't be merged any more.",),
         prediction=Prediction("open failures", 1, 0),
         why_not_deeper=(
@@ -526,6 +541,11 @@ def _price(case: Case, one: Draft) -> list[str]:
         f"Entries are edited in {command.list_path} or by {command.path} only; an edit in one of "
         f"the {len(design.blocks)} files is refused by CI until `{command.path} render` has run.",
         "Entries are written in one order and one layout; hand-written lines around them stay.",
+    ]
+    found_ += [
+        f"{p.path} gets another layout (one value a line), since the tool writes it anew."
+        for p in case.fact.places
+        if p.listing.form is Form.JSON and p.listing.trouble
     ]
     for field, known in design.known.items():
         found_.append(

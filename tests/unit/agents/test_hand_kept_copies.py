@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,18 @@ def test_a_line_with_other_blanks_is_written_like_the_rest() -> None:
     assert old in drafted(odd, planned(odd, request))["dns/weather.zone"][1].decode()
 
 
+def test_json_in_a_layout_of_its_own_is_written_anew_and_the_price_says_so(tmp_path: Path) -> None:
+    files, request = load("berths-signs")
+    rows = json.loads(files["signage/boards.json"][1])
+    packed = json.dumps(rows, separators=(",", ":")).encode()
+    odd = {**files, "signage/boards.json": (0o100644, packed)}
+    plan = planned(odd, request)
+    assert any("another layout" in one for one in plan.price)
+    checkout = Checkout(drafted(odd, plan), tmp_path)
+    assert checkout.run("bin/berths", "check").returncode == 0
+    assert len(json.loads(checkout.text("signage/boards.json"))) == len(rows)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -309,6 +322,7 @@ def test_a_request_for_a_check_only_gets_a_guard_and_is_told_that_the_step_stays
     one = rehearsed(files, GUARD)
     toil = yaml.safe_load(one.files["rehearsal.yaml"][1])["toil"]
     assert (toil["goal"], "operation" in toil) == ("noticed", False)
+    assert "zone" not in toil["facts"], "a single place tells it"
     parsed = format_.parse(one.files).toil
     assert parsed is not None
     plan = planned(files, GUARD)
