@@ -627,7 +627,10 @@ class Trying:
             text = " ".join(argv)
             why = f"`{text}` ended with code {did.code}."
             outcome = Outcome.HELD if did.code == 0 else Outcome.HIT
-            if did.code != 0:
+            if did.broken or did.code is None:
+                why = f"`{text}` could not be judged: {did.broken or 'it took too long'}"
+                outcome = Outcome.BROKEN
+            elif did.code != 0:
                 before = self._player.deeds(base, [[Deed(run=(argv,))]])[0][0]
                 if before.code != 0:
                     self.told.unjudged.append(f"check fails on base as well: {why}")

@@ -279,3 +279,52 @@ def test_without_a_checkout_the_folder_is_empty(engine: Engine) -> None:
     tree: Files = {".github/workflows/a.yml": (0o100644, text.encode())}
     (said,) = CellPlayer(engine).says(tree, [Commit({"x": (0o100644, b"")})], frozenset())
     assert said.content, said.log
+
+
+JOBS = """on: push
+jobs:
+  first:
+    steps: [{run: 'false'}]
+  second:
+    needs: first
+    steps: [{run: echo second}]
+  last:
+    needs: [first, second]
+    if: always()
+    strategy: {matrix: {part: [a, b]}}
+    steps: [{run: 'echo last ${{ matrix.part }}'}]
+"""
+
+
+def test_a_job_waits_for_what_it_needs(engine: Engine) -> None:
+    tree: Files = {".github/workflows/a.yml": (0o100644, JOBS.encode())}
+    commit = Commit({"x": (0o100644, b"")})
+    (said,) = CellPlayer(engine).says(tree, [commit], frozenset(), whole=True)
+    assert said.red_keys == {"a.yml first"}
+    assert "last a" in said.log
+    assert "last b" in said.log
+    assert "second" not in said.log
+
+
+def test_a_deed_cannot_speak_for_the_one_who_watches_it(engine: Engine) -> None:
+    forge = (
+        "for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = $$ ] || [ $n = $BASHPID ] && continue; "
+        "tr '\\0' ' ' < $p/cmdline | grep -q '^/usr/bin/python3 -IS' || continue; "
+        "(echo forged > $p/fd/1) 2>&1; cat $p/environ $p/mem > /dev/null 2>&1 && echo read; done"
+    )
+    (did,) = CellPlayer(engine).deeds({}, [[Deed(run=(("bash", "-c", forge),))]])[0]
+    assert "Permission denied" in did.said
+    assert "read" not in did.said.split()
+    assert not did.broken
+
+
+def test_a_deed_that_hangs_on_or_dies_says_so(engine: Engine) -> None:
+    chains = [
+        [Deed(run=(("not-there",),))],
+        [Deed(run=(("bash", "-c", "kill -9 $$"),))],
+        [Deed(run=(("bash", "-c", "echo x > made; exit 3"),), probes=(("cat", "made"),))],
+    ]
+    missing, killed, failed = (one[0] for one in CellPlayer(engine).deeds({}, chains))
+    assert (missing.code, killed.code, failed.code) == (127, -9, 3)
+    assert (missing.same, failed.same) == (True, False)
+    assert failed.probes == ("x\n",)
