@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Files = Mapping[str, tuple[int, bytes]]
 """A tree or folder as it crosses a wall: relative posix path (surrogateescape for bytes that are
@@ -184,6 +184,15 @@ class Desk(Protocol):
 
     def discard(self, candidate: str, why: str) -> None:
         """Put on record that a candidate was weighed and dropped."""
+        ...
+
+
+@runtime_checkable
+class DraftDesk(Protocol):
+    """A desk at which a draft can be tried too, against a counter-rehearsal."""
+
+    def try_draft(self, rehearsal: Rehearsal, edits: tuple[Edit, ...]) -> Trial:
+        """Run control and the declared faults on what `edits` would make of base."""
         ...
 
 

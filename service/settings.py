@@ -29,7 +29,7 @@ class Model:
     """Answers of an earlier run; then no model is asked."""
 
 
-ROLES = ("clarifier", "rehearser", "planner")
+ROLES = ("clarifier", "rehearser", "planner", "critic")
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,23 @@ ENOUGH = Says(
         "rsync -r in/ /srv/shelf/\n",
     )
 )
+STRICT_ONLY = Says(
+    swap(
+        "rsync -r --delete office:/papers/ in/\n", "set -e\nrsync -r --delete office:/papers/ in/\n"
+    )
+)
+
+
+def critique(hole: str = "no", *concerns: str) -> Says:
+    said = {"concerns": concerns, "only_automates": False, "hole": hole, "why": "it was looked at"}
+    return says(said)
+
+
+COUNTER = Says(
+    "=== NEW rehearsal.yaml\nwhy: the copy can fail too\n"
+    + YAML.replace("{command: rsync, call: 1, does: CUT, exit: 12}", "{command: cp, does: fail}")
+    + "=== END\n"
+)
 NO_QUESTION = says({"questions": []})
 QUESTION = says(
     {"questions": [{"question": "Is the shelf the only copy?", "default": "yes, it is"}]}
@@ -143,11 +160,12 @@ class Model:
             ENOUGH,
         ]
     )
+    critic: list[Says] = field(default_factory=lambda: [critique(), critique()])
     before: Callable[[Asked], None] = lambda _: None
 
     def __call__(self, asked: Asked) -> Says | None:
         self.before(asked)
-        for role in ("clarifier", "rehearser", "planner"):
+        for role in _BEGINS:
             if asked["messages"][0]["content"].startswith(_BEGINS[role]):
                 script: list[Says] = getattr(self, role)
                 return script.pop(0) if script else None
@@ -156,13 +174,14 @@ class Model:
     @property
     def left(self) -> int:
         """Answers that nobody asked for."""
-        return len(self.clarifier) + len(self.rehearser) + len(self.planner)
+        return sum(len(getattr(self, role)) for role in _BEGINS)
 
 
 _BEGINS = {
     "clarifier": "You read a request",
     "rehearser": "You write a rehearsal",
     "planner": "You plan a structural change",
+    "critic": "You look for the hole",
 }
 
 

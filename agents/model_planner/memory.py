@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 
-from agents import Desk, Files, Rehearsal, Trial
+from agents import Desk, DraftDesk, Edit, Files, Rehearsal, Trial
 from agents.model_planner.fence import tail
 from agents.model_planner.ports import Ledger
 
@@ -33,6 +33,19 @@ class Memory:
         self.ledger.remember(self.change, key, _written(trial))
         if trial.hits:
             self.ledger.remember(self.change, _name(rehearsal), _written(trial))
+        return trial
+
+    def try_draft(self, rehearsal: Rehearsal, edits: tuple[Edit, ...]) -> Trial | None:
+        """The same on a draft; None where the desk can't try one."""
+        if not isinstance(self.desk, DraftDesk):
+            return None
+        after = {e.path: e.after or (0, b"") for e in edits}
+        key = f"draft:{_digest(after)[6:38]}:{_digest(rehearsal.files)[6:38]}"
+        known = self.ledger.recall(self.change, key)
+        if known is not None:
+            return _read(known)
+        trial = self.desk.try_draft(rehearsal, edits)
+        self.ledger.remember(self.change, key, _written(trial))
         return trial
 
     def of(self, rehearsal: Rehearsal) -> Trial | None:

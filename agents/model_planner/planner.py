@@ -6,6 +6,7 @@ one. A role sees what its work needs: the rehearser no plan, the planner one hit
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from agents.model_planner import fence, roles
 from agents.model_planner.asking import Asking, Declined, Post, Role, never
 from agents.model_planner.memory import Memory
 from agents.model_planner.ports import Check, Ledger, Mask
-from agents.model_planner.roles import Asks, Name, Outline, Step
+from agents.model_planner.roles import Asks, Critique, Name, Outline, Step
 from agents.model_planner.view import View
 from agents.model_planner.wire import Profile
 
@@ -183,10 +184,47 @@ class _Talk:
             return self._nothing(outline.why, rehearsal)
         for other in outline.alternatives:
             self.desk.discard(other.title, other.why_not)
-        edits = self._edits(role, base, outline)
+        edits = self._edits(role, base, outline, "")
         if isinstance(edits, str):
             return self._nothing(edits, rehearsal)
-        return _plan(outline, edits)
+        concerns, hole = self._criticise(rehearsal, edits)
+        if hole:
+            edits = self._edits(role, base, outline, hole)
+            if isinstance(edits, str):
+                return self._nothing(edits, rehearsal)
+        return _plan(outline, edits, concerns)
+
+    def _criticise(
+        self, rehearsal: Rehearsal, edits: tuple[Edit, ...]
+    ) -> tuple[tuple[str, ...], str]:
+        """The critic's concerns, and the evidence of a hole that was seen in the sandbox or ""."""
+        role = self._role(Name.CRITIC)
+        shown = f"{self._brief()}\n\n{self._hit(rehearsal)}\n\nThe change:\n{self._diff(edits)}"
+        critique = self.asking.value(
+            replace(role, tokens=_STEP), f"{shown}\n\nGive your critique.", Critique
+        )
+        if isinstance(critique, Declined):
+            self.desk.discard("a critique", critique.why)
+            return (), ""
+        concerns = [f"the critic asks: {c}" for c in critique.concerns]
+        if critique.only_automates:
+            concerns.append(f"the critic says that this only automates: {critique.why}")
+        if critique.hole == "no":
+            return tuple(concerns), ""
+        said = self.asking.text(role, f"{shown}\n\nWrite the counter-rehearsal: blocks only.")
+        counter = said.why if isinstance(said, Declined) else self._rehearsal(said)
+        if isinstance(counter, str):
+            self.desk.discard("a counter-rehearsal of the critic", counter)
+            return tuple(concerns), ""
+        self.desk.say("the critic's counter-rehearsal is tried on the draft")
+        trial = self.memory.try_draft(counter, edits)
+        if trial is None or not (trial.control_good and trial.hits):
+            why = "this desk can't try a draft" if trial is None else trial.why
+            self.desk.discard("a counter-rehearsal of the critic", why)
+            return tuple(concerns), ""
+        self.desk.discard("a draft that a counter-rehearsal hit", trial.why)
+        lost = "\n".join([trial.why, *(f"lost: {x}" for x in trial.lost[:20])])
+        return tuple(concerns), self._hide(lost)[:3000]
 
     # --- steps ----------------------------------------------------------------------------
 
@@ -224,8 +262,14 @@ class _Talk:
             case _:
                 return "there is no such action"
 
-    def _edits(self, role: Role, base: str, outline: Outline) -> tuple[Edit, ...] | str:
+    def _edits(self, role: Role, base: str, outline: Outline, hole: str) -> tuple[Edit, ...] | str:
         plan = self._fenced(outline.model_dump_json(indent=1), "your-plan", "")
+        if hole:
+            self.desk.say("the draft has a hole; the model writes the edits again")
+            plan += (
+                "\nEdits for it were tried in the sandbox against another fault, which hit:\n"
+                + self._fenced(hole, "hit", "")
+            )
         wrong, last = "", ""
         for turn in range(REPAIRS + 1):
             again = ""
@@ -320,6 +364,17 @@ class _Talk:
                 parts.append(self._fenced(self._hide(hit.log), "log", ""))
         return "\n".join(parts)
 
+    def _diff(self, edits: tuple[Edit, ...]) -> str:
+        """The change as a diff, with secrets hidden and at most 12,000 characters."""
+        lines: list[str] = []
+        for edit in edits:
+            before, after = (
+                self._hide(side[1].decode("utf-8", "replace")).splitlines() if side else []
+                for side in (edit.before, edit.after)
+            )
+            lines += difflib.unified_diff(before, after, edit.path, edit.path, lineterm="")
+        return self._fenced(fence.capped("\n".join(lines), 12_000), "diff", "")
+
     def _fenced(self, text: str, kind: str, name: str) -> str:
         return fence.fenced(text, kind=kind, name=name, nonce=self.asking.nonce)
 
@@ -375,14 +430,14 @@ class _Looked:
     results: list[str]
 
 
-def _plan(outline: Outline, edits: tuple[Edit, ...]) -> Plan:
+def _plan(outline: Outline, edits: tuple[Edit, ...], concerns: tuple[str, ...]) -> Plan:
     return Plan(
         title=outline.title,
         kind=outline.kind,
         edits=tuple(replace(e, why=fence.show_hidden(e.why)[:300]) for e in edits),
         reasons=tuple(outline.reasons),
         alternatives=tuple(Alternative(a.title, a.why_not) for a in outline.alternatives),
-        unsolved=tuple(outline.unsolved),
+        unsolved=(*outline.unsolved, *concerns),
         price=tuple(outline.price),
         prediction=Prediction(outline.readout, outline.before, outline.after),
         why_not_deeper=outline.why_not_deeper,

@@ -24,9 +24,15 @@ class Name(StrEnum):
     CLARIFIER = "clarifier"
     REHEARSER = "rehearser"
     PLANNER = "planner"
+    CRITIC = "critic"
 
 
-TOKENS: Mapping[Name, int] = {Name.CLARIFIER: 1024, Name.REHEARSER: 4096, Name.PLANNER: 8192}
+TOKENS: Mapping[Name, int] = {
+    Name.CLARIFIER: 1024,
+    Name.REHEARSER: 4096,
+    Name.PLANNER: 8192,
+    Name.CRITIC: 4096,
+}
 
 
 def role(name: Name, models: Mapping[str, str]) -> Role:
@@ -120,3 +126,12 @@ class Outline(Shape):
         if shallow and not self.why_not_deeper:
             raise ValueError("a plan that only automates or documents must say why not deeper")
         return self
+
+
+class Critique(Shape):
+    """The critic's: what may break, and whether it can show a hole."""
+
+    concerns: Annotated[list[Line], Field(max_length=4)]
+    only_automates: bool
+    hole: Literal["yes", "no"]
+    why: Line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from agents import Reader, Rehearsal, Survey, Trial
+from agents import Edit, Reader, Rehearsal, Survey, Trial
 from sandbox import BadRehearsal, Mirroring, Outcome, Surroundings
 from sandbox import Setting as CellSetting
 from sandbox import Trial as SandboxTrial
@@ -94,6 +94,30 @@ class FlowDesk:
             lost=hit.lost if hit else (),
             log=parts.facts.mask(told.log.decode("utf-8", "replace")) if told else "",
         )
+
+    def try_draft(self, rehearsal: Rehearsal, edits: tuple[Edit, ...]) -> Trial:
+        parts = self.parts
+        drafted = parts.trees.apply(self.base, [(e.path, e.before, e.after) for e in edits])
+        if drafted.files is None:
+            return Trial(False, False, f"the edits were refused: {drafted.refused}")
+        try:
+            trial = parts.prover.try_rehearsal(
+                rehearsal.files,
+                drafted.files,
+                around(parts.reader, parts, self.base, rehearsal),
+                parts.thread.progress,
+                name=rehearsal.name,
+            )
+        except BadRehearsal as wrong:
+            return Trial(False, False, f"the rehearsal can't be read: {wrong}")
+        hit = next((c for c in trial.cells if c.outcome is Outcome.HIT), None)
+        said = {"rehearsal": rehearsal.name, "hits": trial.hits, "on": "draft"}
+        self._log(
+            Kind.TRIAL,
+            trial.why,
+            {**said, "control_good": trial.control_good, "cells": len(trial.cells)},
+        )
+        return Trial(trial.control_good, trial.hits, trial.why, hit.lost if hit else ())
 
     def say(self, text: str) -> None:
         self.parts.thread.say(text)

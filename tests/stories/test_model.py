@@ -26,7 +26,7 @@ from tests.served import in_memory, served
 pytestmark = pytest.mark.enable_socket
 ROOT = Path(__file__).parents[2]
 SOAK = pytest.mark.soak
-CALLS, REWRITTEN, REPLANNED = 13, 3, 9
+CALLS, REWRITTEN, REPLANNED = 15, 3, 10
 """How many calls the whole way takes; which of them sees a rehearsal that did not hit, which a
 proof that did not hold."""
 
@@ -68,7 +68,7 @@ def test_from_words_to_the_queue_by_way_of_what_fails(tmp_path: Path) -> None:
     assert kinds.count("model-call") == len(fake.asked) == CALLS
     prompts = [shelf.said_by(a) for a in fake.asked]
     assert "No declared fault hits." in prompts[REWRITTEN]
-    assert "not in the file, byte for byte" in prompts[-1]
+    assert "not in the file, byte for byte" in prompts[-2]
     told = prompts[REPLANNED]
     assert "no run without a fault came to it" in told  # why the first plan did not hold
     assert document["rehearsal"]["failure"] == "emptied-shelf"
@@ -189,6 +189,72 @@ def test_a_change_runs_again_without_the_model(tmp_path: Path) -> None:
         with pytest.raises(AgentError, match="what everybody saw") as caught:
             propose(tmp_path, silent, "what everybody saw", PAWL_MODEL_CASSETTE=str(tape))
     assert caught.value.code == "model-not-on-cassette"
+
+
+def test_a_critic_that_finds_a_hole_sends_the_edits_back_before_the_proof(tmp_path: Path) -> None:
+    shelf.repository(tmp_path / "repo")
+    script = shelf.Model(clarifier=[])
+    script.planner = [shelf.look("write"), shelf.outline(), shelf.STRICT_ONLY, shelf.ENOUGH]
+    script.critic = [shelf.critique("yes", "who reads the shelf at night?"), shelf.COUNTER]
+    with model(script) as fake:
+        document = propose(tmp_path, fake)
+    assert (document["outcome"], script.left, document["attempts"]) == ("stands", 0, 0)
+    assert "which hit:" in shelf.said_by(fake.asked[-1])
+    assert document["plan"]["unsolved"][-1] == "the critic asks: who reads the shelf at night?"
+    critic = next(shelf.said_by(a) for a in fake.asked if "Give your critique" in str(a))
+    assert "+set -e" in critic
+    assert "its successor" not in critic  # not the planner's reasons
+
+
+def test_a_counter_rehearsal_that_does_not_hit_counts_for_nothing(tmp_path: Path) -> None:
+    shelf.repository(tmp_path / "repo")
+    script = shelf.Model(clarifier=[])
+    script.planner = [shelf.look("write"), shelf.outline(), shelf.ENOUGH]
+    script.critic = [shelf.critique("yes"), shelf.rehearsal("slow")]
+    with model(script) as fake:
+        document = propose(tmp_path, fake)
+    assert (document["outcome"], script.left, document["attempts"]) == ("stands", 0, 0)
+    assert "candidate-discarded" in logged(tmp_path, document["change"])
+
+
+@pytest.mark.docker
+def test_the_command_proposes_what_the_model_planned_in_real_cells(tmp_path: Path) -> None:
+    shelf.repository(tmp_path / "repo")
+    pawl = Path(sys.executable).with_name("pawl")
+    script = shelf.Model(clarifier=[])
+    with model(script) as fake:
+        environ = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": str(tmp_path),
+            "PAWL_HOME": str(tmp_path / "home"),
+            **shelf.environment(fake.url),
+        }
+        words = ["propose", str(tmp_path / "repo"), "-m", shelf.WORDS, "--planner", "model"]
+        done = subprocess.run(
+            [pawl, *words, "--json"], env=environ, capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, script.left) == (0, 0), done.stderr
+    document = shelf.document(done.stdout)
+    assert document["proof"]["holds"]
+    assert "k-secret" not in done.stdout + done.stderr
+    for file in (tmp_path / "home").rglob("*"):
+        assert file.is_dir() or b"k-secret" not in file.read_bytes()
+
+
+def test_without_a_model_set_up_the_command_says_how(tmp_path: Path) -> None:
+    shelf.repository(tmp_path / "repo")
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("pawl"), "propose", str(tmp_path / "repo")),
+            *("-m", shelf.WORDS, "--planner", "model"),
+        ],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PAWL_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 7
+    assert "PAWL_MODEL_URL" in done.stderr
 
 
 # --- what others wrote is material --------------------------------------------------------------

@@ -24,7 +24,7 @@ from agents.model_planner import fence, planner
 from agents.model_planner.asking import strict
 from agents.model_planner.planner import ModelPlanner, Way
 from agents.model_planner.ports import Check, Reply
-from agents.model_planner.roles import TOKENS, Asks, Name, Outline, Step, role
+from agents.model_planner.roles import TOKENS, Asks, Critique, Name, Outline, Step, role
 from agents.model_planner.view import MOST, OVERVIEW, View
 from tests import shelf
 from tests.fake_model import Says
@@ -185,7 +185,7 @@ def test_neighbours_that_were_frozen_in_are_not_shown() -> None:
 
 def test_a_role_that_only_looks_must_write_in_the_end() -> None:
     bench = Bench([shelf.look("read", "shelve.sh")] * planner.STEPS + [shelf.outline()])
-    bench.script.append(shelf.ENOUGH)
+    bench.script += [shelf.ENOUGH, shelf.critique()]
     answer = bench.planner().plan(BRIEF, bench, KNOWN)
     assert not isinstance(answer, NothingFits)
     assert bench.prompt(planner.STEPS - 1).count("kind=result") == 4
@@ -288,7 +288,7 @@ def test_hidden_characters_are_shown(text: str, shown: str) -> None:
     assert fence.show_hidden(text) == shown
 
 
-@pytest.mark.parametrize("shape", [Asks, Step, Outline])
+@pytest.mark.parametrize("shape", [Asks, Step, Outline, Critique])
 def test_schemas_are_as_the_strictest_endpoints_want_them(shape: type[Any]) -> None:
     def check(part: Any) -> None:
         if isinstance(part, dict):
@@ -305,5 +305,5 @@ def test_schemas_are_as_the_strictest_endpoints_want_them(shape: type[Any]) -> N
 
 def test_a_model_for_one_role_is_taken_by_that_role_alone() -> None:
     models = {"*": "small", "planner": "large"}
-    assert [role(name, models).model for name in Name] == ["small", "small", "large"]
+    assert [role(name, models).model for name in Name] == ["small", "small", "large", "small"]
     assert len({role(name, models).template for name in Name}) == len(TOKENS)
