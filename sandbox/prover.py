@@ -23,7 +23,8 @@ from sandbox.rehearsal import Rehearsal, parse
 from sandbox.session import Limits, Session
 from sandbox.toil.form import Toil
 from sandbox.toil.play import CellPlayer
-from sandbox.toil.trying import Trying, table, with_old
+from sandbox.toil.trying import Trying
+from sandbox.toil.verdict import table, with_old
 
 
 class CellProver:

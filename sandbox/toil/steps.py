@@ -13,7 +13,7 @@ from sandbox import Files
 from sandbox.toil import analogy, values
 from sandbox.toil.form import Action, Edit, Place, Toil, filled
 from sandbox.toil.places import Entity, Measure, Unread, projected, shown
-from sandbox.toil.play import Changes, after
+from sandbox.toil.play import Changes
 
 
 @dataclass(frozen=True)
@@ -198,15 +198,6 @@ def merged(changes: Sequence[Changes]) -> Changes:
     found: dict[str, tuple[int, bytes] | None] = {}
     for one in changes:
         found.update(one)
-    return found
-
-
-def grown(tree: Files, changes: Sequence[Changes]) -> list[Files]:
-    """The tree after each of the changes."""
-    found, now = [], tree
-    for one in changes:
-        now = after(now, one)
-        found.append(now)
     return found
 
 

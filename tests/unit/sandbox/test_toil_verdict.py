@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox import Cell, CellKind, Outcome, Side
-from sandbox.toil.trying import Told, table, verdict, with_old
+from sandbox.toil.verdict import Told, table, verdict, with_old
 
 
 def _cell(side: Side, kind: CellKind, outcome: Outcome, seed: int = 1, why: str = "said.") -> Cell:
