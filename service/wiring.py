@@ -40,6 +40,13 @@ def clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the one clock
 
 
+def home(settings: Settings) -> None:
+    """Make the folder that holds all, unless it is there. Raises `SomethingMissing`."""
+    from service.store.disk import own_folder
+
+    own_folder(settings.home)
+
+
 def store(settings: Settings) -> Store:
     """Open the store below PAWL_HOME; makes it on first use."""
     from service.store import Store

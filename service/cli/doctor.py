@@ -87,6 +87,8 @@ def _git(settings: Settings, mend: bool, say: Say) -> Check:
 
 
 def _home(settings: Settings, mend: bool, say: Say) -> Check:
+    if settings.home.exists():
+        wiring.home(settings)  # says what is wrong with it
     free = shutil.disk_usage(_existing(settings.home)).free
     fine = free > 1 << 30
     return Check(

@@ -37,7 +37,7 @@ def serve(host: str, port: int, public_url: str | None) -> None:
     from service.worker import journal
 
     settings = environment.load()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wiring.home(settings)
     with alone(settings.home), ended_by_signal(), listening(host, port) as listener:
         bound = int(listener.getsockname()[1])
         url = checked_url(public_url) if public_url else local_url(host, bound)

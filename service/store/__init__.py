@@ -12,6 +12,7 @@ from service.store.artifacts import Artifacts
 from service.store.errors import (
     ArtifactDamaged,
     ArtifactMissing,
+    ArtifactsUnusable,
     KeyExposed,
     KeyUnusable,
     StoreBusy,
@@ -27,6 +28,7 @@ __all__ = [
     "ArtifactDamaged",
     "ArtifactMissing",
     "Artifacts",
+    "ArtifactsUnusable",
     "Clock",
     "KeyExposed",
     "KeyUnusable",

@@ -9,6 +9,21 @@ import os
 import secrets
 from pathlib import Path
 
+from service.store.errors import HomeUnusable
+
+_ELSEWHERE = "set PAWL_HOME to a folder that you may write in"
+
+
+def own_folder(folder: Path) -> None:
+    """Make `folder`, readable by its owner alone, unless it is there. Raises `HomeUnusable`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise HomeUnusable(f"{folder} can't be used: {why}", mend=_ELSEWHERE) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise HomeUnusable(f"{folder} can't be used: nothing may be written there", mend=_ELSEWHERE)
+
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Put `content` at `path`, replacing what was there, durably."""

@@ -41,6 +41,18 @@ class ArtifactDamaged(StoreError):
     code = "artifact-damaged"
 
 
+class ArtifactsUnusable(StoreError):
+    """The folder of artifacts can't be written or read: a full disk, wrong rights, no folder."""
+
+    code = "artifacts-unusable"
+
+
+class HomeUnusable(SomethingMissing):
+    """The folder that holds the store can't be made or written in."""
+
+    code = "missing-home"
+
+
 class KeyExposed(StoreError):
     """Others could read or replace the key that signs checkpoints."""
 

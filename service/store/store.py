@@ -53,7 +53,7 @@ from service.ledger import checkpoint as notes
 from service.store import audit, keys, log, migrate, values
 from service.store.artifacts import Artifacts
 from service.store.database import Database
-from service.store.disk import write_whole
+from service.store.disk import own_folder, write_whole
 from service.store.errors import KeyUnusable, StoreBusy, StoreError
 from service.store.leases import TTL, Lease, Leases
 from service.store.rows import METADATA
@@ -110,8 +110,8 @@ class Store:
 
         For looking at a log that `open` refuses, and for `begin_epoch`; never for working on.
         """
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "artifacts").mkdir(mode=0o700, exist_ok=True)
+        own_folder(home)
+        own_folder(home / "artifacts")
         with _alone(home / "opening.lock"):
             database = Database(home / _DATABASE)
             try:

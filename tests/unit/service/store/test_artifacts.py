@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import stat
 from pathlib import Path
 
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.changes import Digest, digest_of
-from service.store import ArtifactDamaged, ArtifactMissing, Artifacts
+from service.errors import SomethingMissing
+from service.store import ArtifactDamaged, ArtifactMissing, Artifacts, ArtifactsUnusable, Store
+from tests.unit.service.store.conftest import Clock
 
 
 @pytest.fixture
@@ -74,3 +78,36 @@ def test_what_was_never_put_is_missing(artifacts: Artifacts, digest: str) -> Non
         artifacts.get(Digest(digest))
     with pytest.raises(ArtifactMissing):
         artifacts.path(Digest(digest))
+
+
+def test_a_folder_that_is_none_is_said_and_not_a_mishap_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_bytes(b"a file")
+    artifacts = Artifacts(tmp_path / "artifacts")
+    with pytest.raises(ArtifactsUnusable, match="can't be kept or read") as told:
+        artifacts.put(b"dough")
+    assert "rights" in told.value.mend
+    with pytest.raises(ArtifactsUnusable):
+        artifacts.get(digest_of(b"dough"))
+
+
+def test_a_full_disk_is_said_and_leaves_no_scraps(artifacts: Artifacts, tmp_path: Path) -> None:
+    artifacts.put(b"dough")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        with pytest.raises(ArtifactsUnusable):
+            artifacts.put(b"more than ten bytes of dough")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [artifacts.path(digest_of(b"dough"))]
+
+
+@pytest.mark.parametrize("odd", ["a file", "a folder below a file"])
+def test_a_store_says_where_its_folder_can_be_none(tmp_path: Path, clock: Clock, odd: str) -> None:
+    file = tmp_path / "home"
+    file.write_bytes(b"")
+    with pytest.raises(SomethingMissing, match="can't be used") as told:
+        Store.open(file if odd == "a file" else file / "below", clock)
+    assert "PAWL_HOME" in told.value.mend
