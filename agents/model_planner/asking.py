@@ -234,7 +234,7 @@ def told_schema(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[
 
 
 def _usage(call: Call, reply: Reply, answer: Content | Trouble) -> Usage:
-    if isinstance(answer, Content) and answer.usage is not None:
+    if answer.usage is not None:
         return answer.usage
     said = len(answer.text) if isinstance(answer, Content) else len(reply.body)
     return Usage(wire.estimate(len(call.request)), wire.estimate(said), estimated=True)

@@ -72,7 +72,7 @@ def _limit(post: Post, model: str) -> tuple[str, Usage | None]:
             case Content():
                 return limit, answer.usage
             case Trouble(code="model-cut-short"):
-                return limit, None
+                return limit, answer.usage
             case Trouble():
                 trouble = answer
         if trouble.code != "model-bad-request":

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeGuard
 
@@ -52,6 +52,8 @@ class Trouble:
     """Sending the same once more may help."""
     wait: float = 0.0
     """Seconds that the server asked for."""
+    usage: Usage | None = None
+    """What it cost all the same, where the endpoint says so."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,12 @@ def read(reply: Reply) -> Content | Trouble:
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return Trouble("model-no-choices", "the reply holds no choices", _NOT_CHAT)
-    return _choice(choices[0], _usage(document.get("usage")))
+    usage = _usage(document.get("usage"))
+    answer = _choice(choices[0])
+    return replace(answer, usage=usage)
 
 
-def _choice(choice: Mapping[str, Any], usage: Usage | None) -> Content | Trouble:
+def _choice(choice: Mapping[str, Any]) -> Content | Trouble:
     message = choice.get("message")
     if not isinstance(message, dict):
         return Trouble("model-no-choices", "the reply holds no message", _NOT_CHAT)
@@ -141,7 +145,7 @@ def _choice(choice: Mapping[str, Any], usage: Usage | None) -> Content | Trouble
     content = message.get("content")
     if not isinstance(content, str) or not content.strip():
         return Trouble("model-empty", "the answer is empty")
-    return Content(content, usage)
+    return Content(content, None)
 
 
 def _json(body: bytes) -> dict[str, Any] | Trouble:

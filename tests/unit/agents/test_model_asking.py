@@ -174,6 +174,7 @@ def test_what_the_model_will_not_answer_is_an_answer(bench: Bench, row: str) -> 
     assert answer.code == code
     assert len(fake.asked) == len(script)
     assert {r.state for r in bench.rows()} == {"done"}  # paid, and never paid again
+    assert {r.charged for r in bench.rows()} == {120}
     with model([]) as fake:
         assert bench.asking(fake).value(ROLE, "Which fruit?", Fruit) == answer
 
