@@ -239,10 +239,11 @@ def test_json_in_a_layout_of_its_own_is_written_anew_and_the_price_says_so(tmp_p
         ("on: [push, pull_request]", "on:\n  push:\n    paths: [a]"),
         ("on: [push, pull_request]", "on:\n  schedule:\n    - cron: '0 1 * * *'"),
         ("on: [push, pull_request]", "on: workflow_dispatch"),
+        ("on: [push, pull_request]", "on:\n  pull_request:\n    paths: [a]"),
         ("  check:\n", "  check:\n    if: false\n"),
         ("  check:\n", "  check:\n    continue-on-error: true\n"),
     ],
-    ids=["a filter", "a schedule", "a button", "an if", "a mask"],
+    ids=["a filter", "a schedule", "a button", "a filter of requests", "an if", "a mask"],
 )
 def test_a_job_that_does_not_run_for_each_change_is_not_the_one_that_checks(
     old: str, new: str
@@ -373,3 +374,46 @@ def test_the_guard_reads_tables_and_json_as_well(tmp_path: Path) -> None:
         checkout.change(path, old, new)
         assert checkout.run("bin/same", "check").returncode != 0
         checkout.change(path, new, old)
+
+
+# --- a place that is right and names nobody ------------------------------------------------------
+
+DOORS = (("east-1", "10.9.0.1", 8001), ("east-2", "10.9.0.2", 8001), ("west-1", "10.9.1.1", 8002))
+MORE = (("west-2", "10.9.1.2", 8002), ("roof-1", "10.9.2.1", 8003))
+
+
+def doors() -> Files:
+    rows = [*DOORS, *MORE]
+    table = "".join(f"| {n} | {a} | {p} |\n" for n, a, p in rows).replace("1.2 | 8002", "1.2 | 80")
+    rules = "".join(f"  permit {a}:{p};\n" for _, a, p in rows)
+    flow = (
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n"
+        "      - uses: actions/checkout@v4\n      - run: python3 -c pass\n"
+    )
+    return {
+        "list.md": (0o100644, f"| door | address | port |\n|---|---|---|\n{table}".encode()),
+        "gate.rules": (0o100644, f"default deny;\n{{\n{rules}}}\n".encode()),
+        ".github/workflows/a.yml": (0o100644, flow.encode()),
+    }
+
+
+WISH = "We forget gate.rules when we add a door by hand in two files. gate.rules is right."
+
+
+def test_a_place_without_names_corrects_what_others_say_of_the_same_entry() -> None:
+    files = doors()
+    after = drafted(files, planned(files, WISH))
+    assert "| west-2 | 10.9.1.2 | 8002 |" in after["list.md"][1].decode()
+    assert after["gate.rules"] == files["gate.rules"]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "-1", "http", "080"])
+def test_a_port_out_of_range_is_refused(tmp_path: Path, port: str) -> None:
+    files = doors()
+    plan = planned(files, WISH)
+    (command,) = (e.path for e in plan.edits if e.after and e.after[0] == 0o100755)
+    checkout = Checkout(drafted(files, plan), tmp_path)
+    before = checkout.files()
+    assert checkout.run(command, "add", "roof-2", "10.9.2.2", port).returncode != 0
+    assert checkout.files() == before
+    assert checkout.run(command, "add", "roof-2", "10.9.2.2", "8080").returncode == 0
