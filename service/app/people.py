@@ -305,6 +305,11 @@ class People:
         return passkeys.record(answer, passkey)
 
     # --- own account ----------------------------------------------------------------------
+    def may_add(self, who: SignedIn) -> bool:
+        """Whether `who` may get a new way to sign in now, without proving to be there first."""
+        with self._store.reading() as view:
+            return not isinstance(present.fresh(view, who), No)
+
     def passkey_options(self, who: SignedIn) -> Mapping[str, Any]:
         """Options for `navigator.credentials.create`."""
         challenge = secrets.token_bytes(32)

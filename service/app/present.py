@@ -70,14 +70,13 @@ def now(view: View, who: SignedIn) -> Here | No:
 
 def fresh(view: View, who: SignedIn) -> Here | No:
     """The same, where they proved to be there just now. A sign-in link may only make a first way
-    to sign in: it is no stronger than an invitation."""
+    to sign in, but has as long for it as its session: there is nothing else to prove it by."""
     here = now(view, who)
     if isinstance(here, No):
         return here
-    linked = here.session.strong_how is Strength.LINK and can_sign_in(here.account)
-    if linked or view.now - here.session.strong_at > FRESH:
-        return _NOT_FRESH
-    return here
+    if here.session.strong_how is Strength.LINK:
+        return _NOT_FRESH if can_sign_in(here.account) else here
+    return _NOT_FRESH if view.now - here.session.strong_at > FRESH else here
 
 
 def administrator(view: View, who: SignedIn, repository: str = EVERYWHERE) -> Here | No:

@@ -106,7 +106,7 @@ def test_the_second_person_approves_with_a_passkey_and_the_branch_holds(
     expect(page.get_by_text("The passkey is added.")).to_be_visible()
 
     page.goto(f"{url}/changes/{change}")
-    page.get_by_label(re.compile("^Approve")).check()
+    page.locator("input[name=verdict][value=approve]").check()
     page.locator("#f-reason").fill("I read the diff and the logs; on the draft nothing is lost.")
     page.locator("#f-question").fill("Yes: nobody has to count files any more.")
     page.get_by_role("button", name="Decide with your passkey").click()

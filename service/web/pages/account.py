@@ -7,8 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.app.present import FRESH
-from service.people import No, SignedIn, Strength
+from service.people import No, SignedIn
 from service.web.render import THEME_COOKIE, THEMES, page, see
 from service.web.services import Services
 from service.web.sessions import Sent, Who, address
@@ -26,12 +25,6 @@ def routes(services: Services) -> APIRouter:
         request: Request, who: SignedIn, no: No | None = None, *, at: str = "", secret: str = ""
     ) -> Response:
         ident = who.account.id
-        session = who.session
-        fresh = (
-            session is not None
-            and session.strong_how is not Strength.LINK
-            and services.clock() - session.strong_at < FRESH
-        )
         return page(
             request,
             "account.html",
@@ -42,7 +35,7 @@ def routes(services: Services) -> APIRouter:
             tokens=people.tokens(ident),
             grants=who.grants,
             repositories={one.id: one.name for one in services.repositories.list()},
-            fresh=fresh,
+            fresh=people.may_add(who),
             problem=no,
             at=at,
             secret=secret,
