@@ -71,4 +71,7 @@ def _local(url: str) -> Remote | BadUrl:
     if kind is Kind.FOLDER:
         why = f"there is no git repository at {shown(url)}"
         return BadUrl(why, "Name the top folder of a repository, bare or not.")
-    return Remote(str(folder.resolve()), Protocol.FILE)
+    folder = folder.resolve()
+    if folder.name == ".git" and place(folder.parent)[0] is not Kind.FOLDER:
+        folder = folder.parent  # one repository has one address
+    return Remote(str(folder), Protocol.FILE)

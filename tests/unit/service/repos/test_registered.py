@@ -57,6 +57,13 @@ def test_a_repository_is_found_by_id_and_by_name(repositories: Repositories, ori
     assert repositories.list() == repositories.list(ROOT) == (made,)
 
 
+def test_a_repository_and_its_git_folder_are_one(repositories: Repositories, library: Path) -> None:
+    added(repositories, library)
+    again = repositories.register(ROOT, name="again", url=str(library / ".git"), branch="main")
+    assert isinstance(again, No)
+    assert again.code == "known"
+
+
 def test_who_has_no_role_there_does_not_see_it(repositories: Repositories, origin: Path) -> None:
     added(repositories, origin)
     assert repositories.list(replace(ROOT, grants=())) == ()
