@@ -573,15 +573,15 @@ class Trying:
                 and cell.seed == seed
                 and cell.kind in (CellKind.OPERATION, CellKind.OMISSION)
             ]
+            if not mine:  # the control before it did not stand, and that is said
+                continue
             bad = next((cell for cell in mine if cell.outcome is not Outcome.HELD), None)
-            if bad is None and mine:
-                noticed = self._toil.goal is Goal.NOTICED
-                outcome, why = Outcome.HELD, "There is no place left to forget."
-                if noticed:
-                    why = "Noticed only: leaving out any place is refused."
+            if bad is not None:
+                outcome, why = bad.outcome, bad.why
+            elif self._toil.goal is Goal.NOTICED:
+                outcome, why = Outcome.HELD, "Noticed only: leaving out any place is refused."
             else:
-                outcome = bad.outcome if bad else Outcome.BROKEN
-                why = bad.why if bad else "Nothing was tried."
+                outcome, why = Outcome.HELD, "There is no place left to forget."
             cell = self._cell(Side.DRAFT, CellKind.DECLARED, _FORGOTTEN, seed, outcome, why)
             self._judged(cell)
             found.append(cell)
