@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sandbox import Files
 from sandbox.toil.analogy import token
-from sandbox.toil.form import Toil
+from sandbox.toil.form import Kind, Toil
 from sandbox.toil.places import Entity
 
 _DOCUMENTS = (".md", ".rst", ".txt", ".adoc")
@@ -25,18 +25,20 @@ _KEPT = re.compile(
     re.I,
 )
 _MOST_BYTES = 1 << 20
+_PLAIN = frozenset({Kind.NUMBER, Kind.PORT, Kind.EXISTING})
 
 
 def copies(toil: Toil, entities: Sequence[Entity], tree: Files) -> dict[str, str]:
     """Files that mention more than half of the entities: path -> the field they mention them by.
 
-    Only by a field whose values nearly tell the entities apart. What is named as a test, an example
-    or history may well name all of them, and what Pawl keeps is none of it.
+    Only by a field whose values nearly tell the entities apart, and that a text can't hold by
+    chance, as it can a plain number. What is named as a test, an example or history may well name
+    all of them, and what Pawl keeps is none of it.
     """
     telling = {
         name: sorted({one[name] for one in entities})
-        for name in toil.facts
-        if len({one[name] for one in entities}) > 0.6 * len(entities)
+        for name, kind in toil.facts.items()
+        if kind not in _PLAIN and len({one[name] for one in entities}) > 0.6 * len(entities)
     }
     found: dict[str, str] = {}
     for path, (mode, content) in tree.items():

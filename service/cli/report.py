@@ -156,12 +156,18 @@ def _plan(plan: Document, patch: str) -> Iterator[str]:
     )
 
 
+_KINDS = (
+    *("control", "declared", "honest", "lying", "input"),
+    *("omission", "operation", "drift", "ratchet", "check"),
+)
+
+
 def _proof(proof: Document) -> Iterator[str]:
     yield ("It holds: " if proof["holds"] else "It does not hold: ") + str(proof["why"])
     yield ""
     yield "| cells | base hit | base held | draft hit | draft held | broken |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    for kind in ("control", "declared", "honest", "lying", "input", "ratchet", "check"):
+    for kind in _KINDS:
         count = Counter((c["side"], c["outcome"]) for c in proof["cells"] if c["kind"] == kind)
         if count:
             broken = count["base", "broken"] + count["draft", "broken"]

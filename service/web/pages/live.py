@@ -59,6 +59,9 @@ _GROUPS = (
     ("Neighbours: a command fails, is cut or killed", ("honest",)),
     ("Neighbours: a command lies", ("lying",)),
     ("Neighbours: a setting or source is wrong", ("input",)),
+    ("A step of the procedure is left out", ("omission",)),
+    ("The operation that takes its place", ("operation",)),
+    ("Edits by hand that were committed", ("drift",)),
     ("Rehearsals that were there before", ("ratchet",)),
     ("The repository's own checks", ("check",)),
 )
