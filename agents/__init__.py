@@ -70,6 +70,43 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Precedent:
+    """An earlier change of the same repository that ended, and what came of it."""
+
+    change: str
+    outcome: str  # merged | rejected | refused | withdrawn | nothing-fits
+    failure: str  # class; "" where no rehearsal was written
+    title: str  # of its plan; "" where there was none
+    kind: str
+    files: tuple[str, ...]
+    why: str
+    typed: str = ""
+    """The typed reason of a rejection; "" where none was given."""
+    on: str = ""  # the day it ended, as YYYY-MM-DD
+
+    @property
+    def told(self) -> str:
+        """The precedent in one sentence, as plans cite it."""
+        named = f' "{self.title}"' if self.title else ""
+        typed = f"{self.typed.replace('-', ' ')}: " if self.typed else ""
+        because = f" because {typed}{self.why}" if typed or self.why else ""
+        return f"change {self.change}{named}: {self.outcome} on {self.on}{because}"
+
+    def bars(self, failure: str, title: str, kind: str, files: tuple[str, ...]) -> bool:
+        """Whether it was rejected in a way that speaks against such a plan here.
+
+        Who says that the problem is wrong or not worth it speaks against every plan for it; any
+        other reason against the same plan only. A duplicate says nothing of the plan.
+        """
+        if self.outcome != "rejected" or self.typed == "duplicate" or self.failure != failure:
+            return False
+        if not set(self.files) & set(files):
+            return False
+        about_all = self.typed in ("wrong-problem", "not-worth-it")
+        return about_all or (self.title, self.kind) == (title, kind)
+
+
+@dataclass(frozen=True)
 class Brief:
     """What a planner is given."""
 
@@ -79,7 +116,8 @@ class Brief:
     entry: Argv | None = None  # a person said which entry point
     told: tuple[str, ...] = ()
     """Words that came back: evidence of a proof that did not hold, a gate's remedy, a reviewer."""
-    precedents: tuple[str, ...] = ()
+    precedents: tuple[Precedent, ...] = ()
+    """Earlier changes of this repository that ended, most telling first: data, never orders."""
     change: str = ""
     """Whose brief it is; "" where nobody keeps a record."""
 

@@ -126,6 +126,7 @@ class Served:
             "reason": "I read the diff and both logs, and nothing is lost on the draft.",
             "question": "Yes: the runbook line about counting goes; open failures fall to 0.",
             "password": PASSWORD,
+            "typed": "duplicate" if verdict == "reject" else "",
             **fields,
         }
         return visit.post(f"/changes/{ident}/decision", given, page="/account")

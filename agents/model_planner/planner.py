@@ -328,7 +328,7 @@ class _Talk:
         if brief.precedents:
             parts.append("Earlier changes of this repository, and what came of them:")
             parts += [
-                self._fenced(fence.capped(self._hide(p), 1500), "precedent", "")
+                self._fenced(fence.capped(self._hide(p.told), 1500), "precedent", "")
                 for p in brief.precedents[:5]
             ]
         return "\n".join(parts)

@@ -517,6 +517,11 @@ class _Strategy(StrEnum):
 
 
 _STRATEGIES = tuple(_Strategy)
+_TITLES = {
+    _Strategy.STRICT: "Publishing stops at the first failure and never deletes",
+    _Strategy.LOOSE: "Publishing stops at the first failed command and never deletes",
+    _Strategy.NARROW: "Publishing stops when a step before it fails, and never deletes",
+}
 
 
 @dataclass(frozen=True)
@@ -575,13 +580,16 @@ def plan(brief: Brief, desk: Desk, made: Rehearsal) -> Plan | NothingFits:
                     + [f"{p} would not be well-formed any more" for p in editing.broken(one.edits)]
                 ),
             )
+    usable, barred = _not_rejected(brief, desk, made, usable)
     refused = len(brief.told)
     for one, words in zip(usable[:refused], brief.told, strict=False):
         desk.discard(one.strategy, f"came back: {words[:200]}")
     if refused >= len(usable):
         stuck = tuple(f"{worlds.where_of(tree, m.step)} {m.call}" for d in drafts for m in d.stuck)
         why = (
-            "every way to write this change came back"
+            f"every way to write this change was rejected here: {'; '.join(barred)}"
+            if barred
+            else "every way to write this change came back"
             if usable
             else "the deletion can't be taken out where it stands"
         )
@@ -593,7 +601,30 @@ def plan(brief: Brief, desk: Desk, made: Rehearsal) -> Plan | NothingFits:
             made,
         )
     chosen = usable[refused]
-    return _plan(tree, found, chosen)
+    answer = _plan(tree, found, chosen)
+    cited = tuple(f"not written as before: {words}" for words in barred)
+    return replace(answer, reasons=(*answer.reasons, *cited))
+
+
+def _not_rejected(
+    brief: Brief, desk: Desk, made: Rehearsal, usable: list[Draft]
+) -> tuple[list[Draft], tuple[str, ...]]:
+    """The drafts that no rejection speaks against, and the rejections that speak against others."""
+    left: list[Draft] = []
+    said: dict[str, None] = {}
+    for one in usable:
+        files = tuple(e.path for e in one.edits)
+        against = [
+            p.told
+            for p in brief.precedents
+            if p.bars(made.failure, _TITLES[one.strategy], ReshapeKind.ELIMINATE.value, files)
+        ]
+        if not against:
+            left.append(one)
+            continue
+        desk.discard(one.strategy, f"rejected before: {against[0]}")
+        said.update(dict.fromkeys(against))
+    return left, tuple(said)
 
 
 def _same(one: Draft, other: Draft) -> bool:
@@ -637,7 +668,7 @@ def _plan(tree: Files, found: Sequence[Candidate], chosen: Draft) -> Plan:
         *(chosen.left),
     ]
     return Plan(
-        title="Publishing stops at the first failure and never deletes",
+        title=_TITLES[chosen.strategy],
         kind=ReshapeKind.ELIMINATE,
         edits=chosen.edits,
         reasons=(

@@ -18,6 +18,7 @@ from typing import Any
 from policies import Level
 from service.app import records
 from service.app.people import People
+from service.app.precedents import checked_typed
 from service.app.refusals import (
     ALTERED,
     APPROVED_ALREADY,
@@ -184,17 +185,20 @@ class Decisions:
         question: str,
         binding: str,
         answers: Mapping[str, str] | None = None,
+        typed: str = "",
     ) -> Prepared | No:
         """Begin a decision. No 403 by whom it may not be taken, 409 where `binding` is not what is
-        bound now (or the change waits no more), 422 for a reason that is too short."""
+        bound now (or the change waits no more), 422 for a reason that is too short. `typed` is the
+        typed reason of a rejection (a `RejectedFor`), "" where there is none."""
         found = self._seen_by(who, change)
         if isinstance(found, No):
             return self._refused(who, None, found, verdict, binding)
         said = checked_words(reason, _LEAST[verdict], "reason")
         asked = checked_words(question, 0, "answer to the question")
         told = checked_answers(answers or {})
+        kind = checked_typed(typed if verdict is Verdict.REJECT else "")
         moved = self._moved_under(found, verdict)
-        for no in (said, asked, told, moved):
+        for no in (said, asked, told, kind, moved):
             if isinstance(no, No):
                 return self._refused(who, found.id, no, verdict, binding)
         put = self._store.artifacts.put
@@ -210,6 +214,8 @@ class Decisions:
         }
         if told:
             body["answers"] = put(records.dumps(told))
+        if kind:
+            body["typed"] = kind
         with self._store.writing() as work:
             no = self._no(work, who, work.change(found.id), verdict, binding)
             if no is not None:
@@ -299,6 +305,7 @@ class Decisions:
                 "digest": row.digest,
                 "how": how.value,
                 "repeated_reason": repeated,
+                **({"typed": body["typed"]} if "typed" in body else {}),
             },
             evidence=(
                 evidence,

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents import Precedent
 from service.app import records
 from service.app.decisions import Decisions, Standing
 from service.app.live import fault_words
 from service.app.people import People
+from service.app.precedents import precedents
 from service.app.queue import first_line
 from service.app.repositories import Repositories
 from service.changes import Change, ChangeId, Digest, Stage, UnknownChange, digest_of
@@ -39,6 +41,9 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("honest", "Honest faults", "a command fails, is cut short or is killed, one after another"),
     ("lying", "Lying faults", "a call that leaves the machine says it worked, and did not"),
     ("input", "Wrong inputs", "settings and sources that are empty, missing or foreign"),
+    ("omission", "A step left out", "the procedure by hand, without one of its edits"),
+    ("operation", "The operation", "what takes the step's place, with fresh values, again, undone"),
+    ("drift", "Edits by hand", "one place was edited alone and committed: does CI say no?"),
     ("ratchet", "Old rehearsals", "what this repository already holds must go on holding"),
     ("check", "The repository's own checks", "as the base commit names them"),
 )
@@ -182,6 +187,8 @@ class Review:
     may_answer: bool
     gone: tuple[str, ...]
     """Evidence that was erased or is damaged."""
+    precedents: tuple[Precedent, ...] = ()
+    """Earlier changes of the repository that are like this one, and how they ended."""
 
     @property
     def questions(self) -> tuple[Document, ...]:
@@ -257,6 +264,7 @@ class Reviews:
         kept = self._repositories.get(change.repository)
         with self._store.reading() as view:
             published = view.repositories.published(change.id)
+            before = precedents(view, change, str(rehearsal["failure"]) if rehearsal else "")
         return Review(
             change=change,
             title=change.title or first_line(change.request.text),
@@ -279,6 +287,7 @@ class Reviews:
             may_withdraw=_may_withdraw(change, who),
             may_answer=change.stage is Stage.NEEDS_ANSWER and change.requester == who.person,
             gone=tuple(gone),
+            precedents=before,
         )
 
     def file(self, who: SignedIn, ident: str, number: int, *, since: bool = False) -> File | No:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from service.app.futures import (
     Overtaken,
     Stopped,
 )
+from service.app.precedents import Past
 from service.changes import Approval, Change, ChangeId, Digest, Move
 from service.ledger import Judgment
 
@@ -45,6 +47,10 @@ class Changes(Protocol):
     ) -> Change: ...
 
     def note(self, judgment: Judgment) -> int: ...
+
+    def reading(self) -> AbstractContextManager[Past]:
+        """One view of what is committed; precedents are found in it."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agents import NothingFits, Plan, Question, Rehearsal
+from dataclasses import replace
+
+from agents import Brief, NothingFits, Plan, Question, Rehearsal
 from service.app import records
 from service.changes import Change, Move, Stage, System
 from service.flow.desk import FlowDesk, planner_actor
@@ -16,11 +18,13 @@ REHEARSALS = ".pawl/rehearsals"
 def plan(parts: Parts, change: Change) -> Change:
     """Ask the planner for a plan and make the draft; -> planned, nothing-fits, needs-answer."""
     rehearsal = records.to_rehearsal(parts.document(change.rehearsal))
-    brief = brief_of(parts, change, told=tuple(change.told))
+    brief = brief_of(parts, change, told=tuple(change.told), failure=rehearsal.failure)
     desk = FlowDesk(parts, change, brief.tree)
     again = f" (try {change.attempts + 1})" if change.attempts else ""
     parts.thread.say(f"weighing plans{again}")
     answer = parts.planner.plan(brief, desk, rehearsal)
+    if isinstance(answer, Plan) and parts.replans:  # somebody's own fix is theirs to offer again
+        answer = unless_rejected(answer, brief, desk, rehearsal)
     match answer:
         case Question():
             return ask(parts, change, desk, answer)
@@ -81,6 +85,35 @@ def plan(parts: Parts, change: Change) -> Change:
     )
     parts.thread.stage(planned, f"{answer.kind.value}: {answer.title}")
     return planned
+
+
+def unless_rejected(
+    answer: Plan, brief: Brief, desk: FlowDesk, rehearsal: Rehearsal
+) -> Plan | NothingFits:
+    """The plan, with the rejections cited that it answers; nothing fits where one speaks against
+    it, whoever planned: what was rejected in a repository does not come back there."""
+    files = tuple(e.path for e in answer.edits)
+    against = [
+        p.told
+        for p in brief.precedents
+        if p.bars(rehearsal.failure, answer.title, answer.kind.value, files)
+    ]
+    if against:
+        desk.discard(answer.title, f"rejected before: {against[0]}")
+        return NothingFits(
+            f"what would be proposed was rejected here: {'; '.join(against)}",
+            ("a plan that was not rejected in this repository",),
+            (),
+            ("a plan of another shape, or a fix of your own (`pawl prove`)",),
+            rehearsal,
+        )
+    said = " ".join(answer.reasons)
+    cited = tuple(
+        f"weighed: {p.told}"
+        for p in brief.precedents
+        if p.outcome == "rejected" and p.failure == rehearsal.failure and p.told not in said
+    )
+    return replace(answer, reasons=(*answer.reasons, *cited[:3]))
 
 
 def rehearsal_edits(

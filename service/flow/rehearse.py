@@ -6,20 +6,24 @@ from collections.abc import Iterable, Mapping
 
 from agents import Brief, NothingFits, NotReproduced, Question, Rehearsal
 from service.app import records
+from service.app.precedents import precedents
 from service.changes import Change, Move, Stage
 from service.flow.desk import FlowDesk, planner_actor
 from service.flow.parts import Parts
 from service.ledger import Judgment, Kind
 
 
-def brief_of(parts: Parts, change: Change, told: tuple[str, ...] = ()) -> Brief:
+def brief_of(parts: Parts, change: Change, told: tuple[str, ...] = (), failure: str = "") -> Brief:
     """What a planner is given; the request is masked like everything that leaves the store."""
+    with parts.changes.reading() as view:
+        before = precedents(view, change, failure)
     return Brief(
         request=parts.facts.mask(change.request.text),
         tree=parts.tree(change.tree),
         survey=records.to_survey(parts.document(change.survey)),
         entry=parts.entry,
         told=told,
+        precedents=before,
         change=change.id,
     )
 

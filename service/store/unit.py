@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from service.store.decisions import Decisions
     from service.store.live import Live
     from service.store.people import People
+    from service.store.precedents import Precedents
     from service.store.repositories import Repositories
 
 
@@ -31,6 +32,7 @@ class View:
         from service.store.decisions import Decisions
         from service.store.live import Live
         from service.store.people import People
+        from service.store.precedents import Precedents
         from service.store.repositories import Repositories
 
         self.connection = connection
@@ -41,6 +43,7 @@ class View:
         self.repositories: Repositories = Repositories(connection)
         self.live: Live = Live(connection)
         self.calls: Calls = Calls(connection)
+        self.precedents: Precedents = Precedents(connection)
 
     def change(self, ident: ChangeId) -> Change:
         """The change with that id. Raises `UnknownChange`."""

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from service.app.decisions import Verdict
+from service.app.precedents import RejectedFor
 from service.app.review import Cell, File, Review, Reviews
 from service.changes import Change, ChangeId, Person, Stage
 from service.people import No, SignedIn
@@ -226,6 +227,7 @@ class _Shows:
             no=no,
             sent=sent or Form(),
             passkeys=who.account.passkeys,
+            typed=[(one.value, one.words) for one in RejectedFor],
         )
 
     def file(
@@ -305,6 +307,8 @@ def _verdict(
     if chosen not in set(Verdict):
         return _NO_VERDICT
     verdict = Verdict(chosen)
+    if verdict is Verdict.REJECT and not sent.line("typed"):
+        return _NO_TYPED
     answers = {
         name.removeprefix("answer:"): services.mask(values[0].strip())
         for name, values in sent.fields.items()
@@ -323,6 +327,7 @@ def _verdict(
         "question": services.mask(sent.text("question")),
         "binding": sent.line("binding"),
         "answers": answers,
+        "typed": sent.line("typed"),
     }
 
 
@@ -352,6 +357,12 @@ def _then(request: Request, done: object, url: str, said: str) -> Response:
 
 
 _NO_VERDICT = No("no-verdict", "You chose no verdict.", "Choose one of the three.", 422)
+_NO_TYPED = No(
+    "no-typed-reason",
+    "A rejection says what kind of reason it has.",
+    "Choose one: later plans for this repository go by it.",
+    422,
+)
 _NO_PROOF = No(
     "prove-yourself", "A decision takes your passkey or your password.", "Give one.", 401
 )

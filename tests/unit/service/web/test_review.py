@@ -49,6 +49,7 @@ def form(change: Change, verdict: str = "approve", **more: str) -> dict[str, str
         "question": QUESTION,
         "answer:publish.keeps-releases": "Yes: both hosts have room for two hundred of them.",
         "password": WORDS,
+        "typed": "too-much-at-once" if verdict == "reject" else "",
         **more,
     }
 
