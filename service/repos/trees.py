@@ -63,10 +63,11 @@ def place(directory: Path) -> tuple[Kind, Place | None]:
 
 
 def enclosing(directory: Path) -> Path | None:
-    """Give the nearest folder at or above `directory` that is a work tree of git, or None."""
+    """Give the nearest folder at or above `directory` that is a work tree of git or a bare
+    repository, or None."""
     resolved = directory.resolve()
     for folder in (resolved, *resolved.parents):
-        if (folder / ".git").exists():
+        if (folder / ".git").exists() or _is_git_dir(folder):
             return folder
     return None
 

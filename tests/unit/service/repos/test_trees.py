@@ -115,6 +115,14 @@ def test_a_folder_inside_a_repository_stands_for_itself(library: Path) -> None:
     assert enclosing(library / "desk") == library.resolve()
 
 
+def test_a_bare_repository_inside_a_work_tree_is_itself(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    bare = tmp_path / "build" / "site.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
+    assert enclosing(bare) == bare.resolve()
+    assert enclosing(bare.parent) == tmp_path.resolve()
+
+
 def test_a_repository_without_commits_is_read_as_it_lies(tmp_path: Path, git: Git) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "a").write_text("a\n")
