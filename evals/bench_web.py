@@ -99,7 +99,7 @@ def _pages(home: Path, changes: int) -> Iterator[Mapping[str, Callable[[], bytes
 
 
 def _fill(store: Store, changes: int) -> str:
-    """Make one change as people do, and its like in bulk; answers the id of the first: it has a log."""
+    """Make one change as people do, its like in bulk; answers the id of that one: it has a log."""
     first = store.open_change(
         Request("The nightly publish wiped the pictures.", Person("somebody"), Source.CHAT),
         repository="bench",
