@@ -75,8 +75,8 @@ def _steps(use: Services, found: SignedIn) -> tuple[Step, ...]:
     second = Step(
         can_decide(use.people.accounts(), use.people.grants()) > 1,
         "Invite a second person",
-        "What you ask for, somebody else has to approve. Alone, you can take a proposal as a "
-        "branch or a patch.",
+        "Let them ask and you approve: for what you ask yourself, an approver you invited needs "
+        "a third person beside. Alone, you can take a proposal as a branch or a patch.",
         "/people#invite",
         "Invite",
         optional=True,
