@@ -78,7 +78,7 @@ class Repositories:
         if no is not None:
             return no
         if _NAME.fullmatch(name) is None:
-            why = "a repository's name has letters, digits, dots, dashes and slashes, at most 80."
+            why = "A repository's name has letters, digits, dots, dashes and slashes, at most 80."
             return No("bad-name", why, "Choose a plain name.", 422)
         where = remote(url.strip())
         if isinstance(where, BadUrl):

@@ -67,7 +67,7 @@ def routes(services: Services) -> APIRouter:
         if isinstance(made, No):
             return every(request, who, made, filled)
         return see(
-            f"/repositories/{made.id}", said=f"{made.name} is looked after now. Test it below."
+            f"/repositories/{made.id}", said=f"{made.name} is looked after now. Test it next."
         )
 
     @router.get("/repositories/{ident}")
