@@ -22,11 +22,12 @@ browser: setup
 	@scripts/setup browser
 
 test: browser lint ## everything: lint, unit, contract, policy, browser, docker, stories
-	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live and not browser"
+	@$(PY) -m pytest -q -n 2 -m "browser and not docker and not soak and not live"
 	@$(PY) -m pytest -q -m "docker and not soak and not live"
 
 test-fast: python ## what needs no Docker, under a minute
-	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live"
+	@$(PY) -m pytest -q -n 2 -m "not docker and not soak and not live and not browser"
 
 lint: python ## ruff, strict types, import contracts
 	@.venv/bin/ruff check .
