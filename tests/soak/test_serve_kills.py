@@ -67,6 +67,12 @@ class Mortal:
             self.child.kill()
             self.child.wait()
 
+    def end(self) -> None:
+        """Let it end what it is at, and go."""
+        if self.child is not None:
+            self.child.terminate()
+            self.child.wait(60)
+
     @property
     def dead(self) -> bool:
         return self.child is None or self.child.poll() is not None
@@ -185,7 +191,7 @@ def test_killed_at_each_step_a_change_is_merged_once_and_nothing_is_left(tmp_pat
                 time.sleep(0.05)
             assert stage == "merged", (step, stage)
             assert change is not None
-            one.kill()
+            one.end()
             check_nothing_is_left(folder, [change])
         if not died:
             break  # the run has fewer steps than that
@@ -215,7 +221,7 @@ def test_a_hundred_random_kills_lose_no_change_and_merge_none_twice(tmp_path: Pa
                 if stage in ("merged", "not-reproduced", "not-proven", "nothing-fits"):
                     ended[text] = stage
             time.sleep(0.1)
-        one.kill()
+        one.end()
         assert set(ended) == set(wanted), ended
         # All ask for the same: the first that is merged mends it, the others find nothing to mend.
         merged = [changes[text] for text, stage in ended.items() if stage == "merged"]
