@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,7 +148,18 @@ class Trying:
         models = steps.like(truth, tree)
         if not models:
             return [self._base_broken("Can't judge: no entity is shown by every place.")]
-        ci = self._ci_of_base(tree)
+        cells = list(self._by_hands(tree, truth, models[0], self._ci_of_base(tree)))
+        for cell in cells:
+            self._judged(cell)
+        return [*cells, *self._summed(cells)]
+
+    def _base_broken(self, why: str) -> Cell:
+        cell = self._cell(Side.BASE, CellKind.CONTROL, None, 1, Outcome.BROKEN, why)
+        self._judged(cell)
+        return cell
+
+    def _by_hands(self, tree: Files, truth: Measure, model: Entity, ci: Ci) -> Iterator[Cell]:
+        """The procedure by hand on `tree`, whole and with each place left out, in every repeat."""
         rows = [
             (seed, new, left)
             for seed in self._seeds
@@ -156,19 +167,10 @@ class Trying:
             for left in ("", *(place.name for place in self._toil.files))
         ]
         self._expect(len(rows))
-        made = [steps.by_hand(truth, tree, models[0], new, left) for _, new, left in rows]
+        made = [steps.by_hand(truth, tree, model, new, left) for _, new, left in rows]
         said = self._player.says(tree, [Commit(one) for one in made], ci.ignored)
-        cells = []
         for (seed, new, left), changes, ci_says in zip(rows, made, said, strict=True):
-            cell = self._by_hand(tree, truth, new, seed, left, changes, ci_says, ci)
-            self._judged(cell)
-            cells.append(cell)
-        return [*cells, *self._summed(cells)]
-
-    def _base_broken(self, why: str) -> Cell:
-        cell = self._cell(Side.BASE, CellKind.CONTROL, None, 1, Outcome.BROKEN, why)
-        self._judged(cell)
-        return cell
+            yield self._by_hand(tree, truth, new, seed, left, changes, ci_says, ci)
 
     def _by_hand(
         self,
@@ -545,21 +547,12 @@ class Trying:
         if not models:
             why = "Can't judge: no entity is shown by every place."
             return [self._cell(side, CellKind.OMISSION, None, 1, Outcome.BROKEN, why)]
-        rows = [
-            (seed, new, left)
-            for seed in self._seeds
-            for new in [values.fresh(self._toil, truth.entities, _chance(seed))]
-            for left in ("", *(place.name for place in self._toil.files))
+        cells = [
+            replace(cell, side=side, id=_id(self._name, side, cell.kind, cell.seed, cell.fault))
+            for cell in self._by_hands(draft, truth, models[0], ci)
         ]
-        self._expect(len(rows))
-        made = [steps.by_hand(truth, draft, models[0], new, left) for _, new, left in rows]
-        said = self._player.says(draft, [Commit(one) for one in made], ci.ignored)
-        cells = []
-        for (seed, new, left), changes, ci_says in zip(rows, made, said, strict=True):
-            cell = self._by_hand(draft, truth, new, seed, left, changes, ci_says, ci)
-            cell = replace(cell, side=side, id=_id(self._name, side, cell.kind, seed, cell.fault))
+        for cell in cells:
             self._judged(cell)
-            cells.append(cell)
         return cells
 
     def _held(self, cells: Sequence[Cell]) -> list[Cell]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,31 +12,18 @@ from agents import Reader
 from service.changes import Change, Move, Person, Stage
 from service.ledger import Judgment, Kind
 from service.people import No, SignedIn
+from service.people.tokens import fresh_id
 from service.repos import RepositoryError, Snapshot, mirrors, ratchet
 from service.repos.git import Protocol
 from service.repos.mirrors import Mirror
 from service.repos.remotes import BadUrl, Remote, remote
 from service.store import Store
-from service.store.repositories import Kept
+from service.store.repositories import Repository
+
+__all__ = ["Looked", "Repositories", "Repository"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,79}")
 Listed = list  # `Repositories.list` takes the name inside the class
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no letters that look like others
-
-
-@dataclass(frozen=True, kw_only=True)
-class Repository:
-    """A repository that Pawl looks after."""
-
-    id: str
-    name: str
-    url: str
-    branch: str
-    made_by: str | None
-    made_at: datetime
-    head: str | None
-    fetched_at: datetime | None
-    trouble: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +109,16 @@ class Repositories:
         """Those that `who` may see (None: all), by name."""
         with self._store.reading() as view:
             found = view.repositories.all()
-        return tuple(_value(one) for one in found if who is None or who.may_see(one.id))
+        return tuple(one for one in found if who is None or who.may_see(one.id))
 
     def get(self, ident: str) -> Repository | None:
         """By id or by name."""
-        kept = self._kept(ident)
-        return None if kept is None else _value(kept)
+        with self._store.reading() as view:
+            return view.repositories.get(ident)
 
     def fetch(self, ident: str) -> Repository | No:
         """Bring the mirror up to date."""
-        kept = self._kept(ident)
+        kept = self.get(ident)
         if kept is None:
             return _unknown(ident)
         mirror = self.mirror(kept)
@@ -148,11 +134,11 @@ class Repositories:
         with self._store.writing() as work:
             work.repositories.fetched(kept.id, head=mirrors.head(mirror), at=work.now)
             fresh = work.repositories.get(kept.id)
-        return _unknown(ident) if fresh is None else _value(fresh)
+        return _unknown(ident) if fresh is None else fresh
 
     def look(self, ident: str) -> Looked | No:
         """Fetch, read the tree, find entry points, check config; never runs anything of it."""
-        kept = self._kept(ident)
+        kept = self.get(ident)
         found = self.snapshot(ident)
         if kept is None or isinstance(found, No):
             return found if isinstance(found, No) else _unknown(ident)
@@ -189,18 +175,15 @@ class Repositories:
 
     def snapshot(self, ident: str) -> Snapshot | No:
         """The branch's newest commit as a tree: what a request starts from."""
-        fetched = self.fetch(ident)
-        if isinstance(fetched, No):
-            return fetched
-        kept = self._kept(fetched.id)
-        if kept is None:
-            return _unknown(ident)
+        kept = self.fetch(ident)
+        if isinstance(kept, No):
+            return kept
         try:
             return mirrors.snapshot(self.mirror(kept), kept.head or kept.branch)
         except RepositoryError as error:
             return No(error.code, f"{error}.", error.mend or "", 422)
 
-    def mirror(self, kept: Kept | Repository) -> Mirror:
+    def mirror(self, kept: Repository) -> Mirror:
         """The mirror of a repository, whether or not it is made yet."""
         where = remote(kept.url)
         if isinstance(where, BadUrl):  # a folder that is gone: git says so when it is asked
@@ -209,12 +192,8 @@ class Repositories:
 
     def mirror_of(self, change: Change) -> Mirror | None:
         """The mirror that `change` is to be merged in; None where its repository is not kept."""
-        kept = self._kept(change.repository)
+        kept = self.get(change.repository)
         return None if kept is None else self.mirror(kept)
-
-    def _kept(self, ident: str) -> Kept | None:
-        with self._store.reading() as view:
-            return view.repositories.get(ident)
 
     def _taken(self, name: str, url: str, branch: str) -> No | None:
         with self._store.reading() as view:
@@ -228,11 +207,11 @@ class Repositories:
         return No("known", why, "Use that one.", 409)
 
     def _add(self, who: SignedIn, name: str, where: Remote, branch: str) -> Repository | No:
-        ident = "r" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+        ident = fresh_id("r")
         mirror = Mirror(self._mirrors / f"{ident}.git", where, branch, self._host)
         mirrors.create(mirror)
         now = self._clock()
-        kept = Kept(
+        kept = Repository(
             id=ident,
             name=name,
             url=where.url,
@@ -250,7 +229,7 @@ class Repositories:
                 why = f"{name} is looked after from now on"
                 work.note(_said(Kind.REPOSITORY_ADDED, who.person, kept, why))
         if free:
-            return _value(kept)
+            return kept
         mirrors.remove(mirror)
         return No("name-taken", f"a repository is called {name} already.", "Choose another.", 409)
 
@@ -269,20 +248,6 @@ def _unknown(ident: str) -> No:
     return No("unknown-repository", f"no repository is called {ident!r}.", "", 404)
 
 
-def _said(kind: Kind, by: Person, kept: Kept, why: str) -> Judgment:
+def _said(kind: Kind, by: Person, kept: Repository, why: str) -> Judgment:
     payload = {"repository": kept.id, "name": kept.name, "url": kept.url, "branch": kept.branch}
     return Judgment(kind, by, None, why, payload)
-
-
-def _value(kept: Kept) -> Repository:
-    return Repository(
-        id=kept.id,
-        name=kept.name,
-        url=kept.url,
-        branch=kept.branch,
-        made_by=kept.made_by,
-        made_at=kept.made_at,
-        head=kept.head,
-        fetched_at=kept.fetched_at,
-        trouble=kept.trouble,
-    )

@@ -31,9 +31,14 @@ def fits(secret: str, kept: str) -> bool:
     return hmac.compare_digest(digest(secret), kept)
 
 
+def fresh_id(prefix: str, length: int = 10) -> str:
+    """A name that nothing else has, in this store or another: `prefix` and so many letters."""
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
 def account_id() -> AccountId:
-    """A name for an account that no other has, in this store or another."""
-    return AccountId("p" + "".join(secrets.choice(_ALPHABET) for _ in range(12)))
+    """A name for an account."""
+    return AccountId(fresh_id("p", 12))
 
 
 def api_token() -> tuple[str, str, str]:

@@ -17,8 +17,8 @@ _CHANGE = METADATA.tables["change"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """A repository on record."""
+class Repository:
+    """A repository that Pawl looks after."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class Repositories:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def all(self) -> tuple[Kept, ...]:
+    def all(self) -> tuple[Repository, ...]:
         """Those that are looked after, by name."""
         found = self._connection.execute(
             select(_REPOSITORY)
@@ -57,7 +57,7 @@ class Repositories:
         ).mappings()
         return tuple(_kept(row) for row in found)
 
-    def get(self, ident: str) -> Kept | None:
+    def get(self, ident: str) -> Repository | None:
         """By id, else by name."""
         for column in (_REPOSITORY.c.id, _REPOSITORY.c.name):
             row = self._first(column == ident)
@@ -65,11 +65,11 @@ class Repositories:
                 return row
         return None
 
-    def at(self, url: str, branch: str) -> Kept | None:
+    def at(self, url: str, branch: str) -> Repository | None:
         """The one that looks after `branch` of `url`."""
         return self._first((_REPOSITORY.c.url == url) & (_REPOSITORY.c.branch == branch))
 
-    def add(self, kept: Kept) -> None:
+    def add(self, kept: Repository) -> None:
         """Keep a repository; its name must be free."""
         self._connection.execute(
             _REPOSITORY.insert().values(
@@ -136,7 +136,7 @@ class Repositories:
         """The branch of `change` is gone."""
         self._connection.execute(_PUBLISHED.delete().where(_PUBLISHED.c.change == change))
 
-    def _first(self, condition: Any) -> Kept | None:
+    def _first(self, condition: Any) -> Repository | None:
         row = (
             self._connection.execute(
                 select(_REPOSITORY).where(_REPOSITORY.c.removed_at.is_(None), condition)
@@ -152,5 +152,5 @@ class Repositories:
         )
 
 
-def _kept(row: RowMapping) -> Kept:
-    return Kept(**{name: value for name, value in row.items() if name != "removed_at"})
+def _kept(row: RowMapping) -> Repository:
+    return Repository(**{name: value for name, value in row.items() if name != "removed_at"})

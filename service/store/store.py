@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import io
 import itertools
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,6 +49,7 @@ from service.ledger import (
     tree,
 )
 from service.ledger import checkpoint as notes
+from service.people.tokens import fresh_id
 from service.store import audit, keys, log, migrate, values
 from service.store.artifacts import Artifacts
 from service.store.database import Database
@@ -64,7 +64,6 @@ Clock = Callable[[], datetime]
 
 ME = System("store")
 _CHANGE = METADATA.tables["change"]
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no letters that look like others
 _OPENING_SECONDS = 60.0
 _DATABASE = "pawl.sqlite"
 _OUTSIDE = "checkpoint"
@@ -159,7 +158,7 @@ class Store:
             now = self._clock()
             change = change_from(
                 request,
-                ident=_fresh_id(),
+                ident=ChangeId(fresh_id("c")),
                 repository=repository,
                 base=base,
                 branch=branch,
@@ -593,11 +592,6 @@ def _strange(error: Exception, judgments: Sequence[Judgment]) -> str:
     """The change that a refused append spoke of, as far as that can be said."""
     named = dict.fromkeys(one.change for one in judgments if one.change is not None)
     return ", ".join(named) if named else str(error)
-
-
-def _fresh_id() -> ChangeId:
-    """A name that no other change has, in this store or another: branches are called by it."""
-    return ChangeId("c" + "".join(secrets.choice(_ALPHABET) for _ in range(10)))
 
 
 def _key(folder: Path, *, fresh: bool) -> SigningKey:
