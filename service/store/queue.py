@@ -116,10 +116,12 @@ class Queue:
         """
         total = 0
         for by in _ranges(wanted):
-            inner = select(_CHANGE).where(by).limit(SCAN if wanted.narrow else most + 1).subquery()
-            query = select(func.count()).select_from(inner)
+            found = select(_CHANGE.c.number).where(by)
             if wanted.narrow:
-                query = query.where(_fits(wanted, inner.c))
+                last = self._scanned(by, 1)
+                found = found.where(_up_to(last, 1), _fits(wanted))
+            counted = found.limit(most + 1 - total).subquery()
+            query = select(func.count()).select_from(counted)
             total += self._connection.execute(query).scalar_one()
             if total > most:
                 return most + 1
@@ -127,10 +129,10 @@ class Queue:
 
     def requesters(self, repositories: tuple[str, ...] | None, most: int) -> tuple[str, ...]:
         """Who asked for the newest changes, for a list to choose from."""
-        inner = select(_CHANGE).order_by(_CHANGE.c.number.desc()).limit(SCAN).subquery()
-        seen = select(_owner(inner.c)).distinct().where(_owner(inner.c) != "")
+        seen = select(_owner()).distinct().where(_owner() != "")
+        seen = seen.where(_up_to(self._scanned(true(), -1), -1))
         if repositories is not None:
-            seen = seen.where(inner.c.repository.in_(repositories))
+            seen = seen.where(_CHANGE.c.repository.in_(repositories))
         return tuple(self._connection.execute(seen.limit(most)).scalars())
 
     def _walk(
@@ -144,16 +146,23 @@ class Queue:
             plain = select(_CHANGE.c.number).where(where).order_by(order).limit(limit + 1)
             numbers = tuple(self._connection.execute(plain).scalars())
             return _Walk(numbers, numbers[-1] if len(numbers) > limit else None)
-        inner = select(_CHANGE).where(where).order_by(order).limit(SCAN).subquery()
-        ordered = inner.c.number.asc() if sign > 0 else inner.c.number.desc()
-        query = select(inner.c.number).where(_fits(wanted, inner.c))
-        numbers = tuple(
-            self._connection.execute(query.order_by(ordered).limit(limit + 1)).scalars()
-        )
-        if len(numbers) > limit:
-            return _Walk(numbers, numbers[-1])
+        last = self._scanned(where, sign)
+        query = select(_CHANGE.c.number).where(where, _up_to(last, sign), _fits(wanted))
+        numbers = tuple(self._connection.execute(query.order_by(order).limit(limit + 1)).scalars())
+        return _Walk(numbers, numbers[-1] if len(numbers) > limit else last)
+
+    def _scanned(self, where: ColumnElement[bool], sign: int) -> int | None:
+        """The last number that a walk looks at; None where it comes to the end before."""
+        order = _CHANGE.c.number.asc() if sign > 0 else _CHANGE.c.number.desc()
         last = select(_CHANGE.c.number).where(where).order_by(order).limit(1).offset(SCAN - 1)
-        return _Walk(numbers, self._connection.execute(last).scalar())
+        return self._connection.execute(last).scalar()
+
+
+def _up_to(last: int | None, sign: int) -> ColumnElement[bool]:
+    """Not behind number `last` on a walk that goes up (`sign` 1) or down."""
+    if last is None:
+        return true()
+    return _CHANGE.c.number <= last if sign > 0 else _CHANGE.c.number >= last
 
 
 def _ranges(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
@@ -170,63 +179,58 @@ def _ranges(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
                 yield and_(_CHANGE.c.repository == repository, at)
 
 
-def _fits(wanted: Wanted, row: object) -> ColumnElement[bool]:
+def _fits(wanted: Wanted) -> ColumnElement[bool]:
     tests: list[ColumnElement[bool]] = []
     if wanted.requester:
-        tests.append(_owner(row) == wanted.requester)
+        tests.append(_owner() == wanted.requester)
     if wanted.words:
         like = f"%{_escaped(wanted.words)}%"
-        columns = (_column(row, "title"), _column(row, "text"), _column(row, "id"))
+        columns = (_CHANGE.c.title, _CHANGE.c.text, _CHANGE.c.id)
         tests.append(or_(*(func.coalesce(c, "").like(like, escape="\\") for c in columns)))
     if wanted.turn is not None:
-        tests.append(_is_turn(wanted.turn, row))
+        tests.append(_is_turn(wanted.turn))
     if wanted.others is not None:
-        tests.append(not_(_is_turn(wanted.others, row)))
+        tests.append(not_(_is_turn(wanted.others)))
     return and_(true(), *tests)
 
 
-def _is_turn(turn: Turn, row: object) -> ColumnElement[bool]:
-    """Whether the next step is up to the account, as far as a row says it."""
-    waits = _column(row, "stage") == Stage.WAITING.value
-    asked = _column(row, "stage") == Stage.NEEDS_ANSWER.value
-    owner, me = _owner(row), turn.account
+def _is_turn(turn: Turn) -> ColumnElement[bool]:
+    """Whether the next step is up to the account, as far as the row of a change says it."""
+    waits = _CHANGE.c.stage == Stage.WAITING.value
+    asked = _CHANGE.c.stage == Stage.NEEDS_ANSWER.value
+    owner, me = _owner(), turn.account
     needle = json.dumps(["person", me])
-    own = and_(_column(row, "by_kind") == "person", _column(row, "by_id") == me)
+    own = and_(_CHANGE.c.by_kind == "person", _CHANGE.c.by_id == me)
     given = exists().where(
-        _APPROVAL.c.change == _column(row, "id"),
+        _APPROVAL.c.change == _CHANGE.c.id,
         _APPROVAL.c.account == me,
         _APPROVAL.c.state == STANDING,
-        _APPROVAL.c.binding == func.coalesce(_column(row, "binding"), ""),
+        _APPROVAL.c.binding == func.coalesce(_CHANGE.c.binding, ""),
     )
     decides = and_(
         waits,
-        _among(row, turn.signs),
+        _among(turn.signs),
         owner != me,
         not_(own),
-        func.instr(_column(row, "shapers"), needle) == 0,
+        func.instr(_CHANGE.c.shapers, needle) == 0,
         not_(given),
     )
     answers = and_(asked, owner == me)
-    adopts = and_(or_(waits, asked), owner == "", _among(row, turn.asks))
+    adopts = and_(or_(waits, asked), owner == "", _among(turn.asks))
     return or_(decides, answers, adopts)
 
 
-def _among(row: object, repositories: Iterable[str] | None) -> ColumnElement[bool]:
+def _among(repositories: Iterable[str] | None) -> ColumnElement[bool]:
     if repositories is None:
         return true()
     listed = tuple(repositories)
-    return _column(row, "repository").in_(listed) if listed else false()
+    return _CHANGE.c.repository.in_(listed) if listed else false()
 
 
-def _owner(row: object) -> ColumnElement[str]:
+def _owner() -> ColumnElement[str]:
     """Who answers for a request: its adopter, else the person who asked; "" where nobody does."""
-    asked = func.iif(_column(row, "by_kind") == "person", _column(row, "by_id"), "")
-    return func.coalesce(_column(row, "adopter"), asked)
-
-
-def _column(row: object, name: str) -> ColumnElement[str]:
-    column: ColumnElement[str] = getattr(row, name)
-    return column
+    asked = func.iif(_CHANGE.c.by_kind == "person", _CHANGE.c.by_id, "")
+    return func.coalesce(_CHANGE.c.adopter, asked)
 
 
 def _escaped(words: str) -> str:
