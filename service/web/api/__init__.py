@@ -32,7 +32,7 @@ def routes(services: Services) -> APIRouter:
     def signed_in(
         request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False))]
     ) -> SignedIn:
-        return caller(services, request)
+        return caller(request)
 
     Caller = Annotated[SignedIn, Depends(signed_in)]
     router = APIRouter(prefix="/api/v1", route_class=Route, responses=_REFUSALS, tags=["v1"])
