@@ -75,7 +75,7 @@ def fresh(view: View, who: SignedIn) -> Here | No:
     if isinstance(here, No):
         return here
     if here.session.strong_how is Strength.LINK:
-        return _NOT_FRESH if can_sign_in(here.account) else here
+        return _NOT_FRESH if here.account.can_sign_in else here
     return _NOT_FRESH if view.now - here.session.strong_at > FRESH else here
 
 
@@ -97,15 +97,10 @@ def own_or_administrator(here: SignedIn, account: str) -> bool:
     return account == here.account.id or here.is_administrator()
 
 
-def can_sign_in(account: Account) -> bool:
-    """Whether there is a way to sign in that does not need a link."""
-    return account.has_password or account.passkeys > 0
-
-
 def last(view: View, here: SignedIn, account: str) -> bool:
     """Whether without `account` nobody would be left who can administer. Whoever does it counts."""
     return not any(
-        one.id != account and (can_sign_in(one) or one.id == here.account.id)
+        one.id != account and (one.can_sign_in or one.id == here.account.id)
         for one in view.people.administrators()
     )
 

@@ -65,6 +65,11 @@ class Account:
         """Whether the account may sign in."""
         return self.closed_at is None
 
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether there is a way to sign in that does not need a link."""
+        return self.has_password or self.passkeys > 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.app.people import Entered
-from service.people import Account, LinkKind, No
+from service.people import LinkKind, No
 from service.web.render import page, refused, see
 from service.web.services import Services
 from service.web.sessions import Sent, Visitor, address, agent, forget, remember, safe_next
@@ -119,11 +119,11 @@ def routes(services: Services) -> APIRouter:
         came = {"agent": agent(request), "address": address(request)}
         if found.kind is LinkKind.SIGN_IN:
             entered = people.enter_by_link(token, **came)
-            return (
-                refused(request, entered)
-                if isinstance(entered, No)
-                else come_in(request, entered, _after_link(entered.signed_in.account))
-            )
+            if isinstance(entered, No):
+                return refused(request, entered)
+            # Who has no way to sign in yet is led to where they get one: a decision needs it.
+            ready = entered.signed_in.account.can_sign_in
+            return come_in(request, entered, "/" if ready else "/account")
         login, name = sent.line("login"), sent.line("name")
         made = people.sign_up(token, login=login, name=name, password=sent.text("password"), **came)
         if isinstance(made, No):
@@ -131,8 +131,3 @@ def routes(services: Services) -> APIRouter:
         return come_in(request, made, "/first" if found.kind is not LinkKind.RESET else "/account")
 
     return router
-
-
-def _after_link(account: Account) -> str:
-    """Where whoever came by a link goes: to a first way to sign in, where there is none."""
-    return "/" if account.has_password or account.passkeys else "/account"
