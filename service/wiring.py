@@ -434,11 +434,12 @@ class Bench:
 
         if self._gate is None or self._cells is None:
             raise SomethingMissing("the sandbox engine is not open", code="engine-down")
+        cells = self._cells
         parts = Parts(
             changes=self._store,
             planner=planner(self._settings.planner, self._settings, self._store, stop),
             reader=reader(),
-            prover=prover(self._cells),
+            prover=prover(cells),
             gate=self._gate,
             trees=RepositoryTrees(self._blocked(change)),
             rehearsals=RehearsalFormat(),
@@ -446,6 +447,7 @@ class Bench:
             clock=clock,
             thread=thread,
             stop=stop,
+            image=lambda: cells.image,
             merging=self._merges,
         )
         return Inline(parts, self._store, self._settings.home / "flow.sqlite", self._holder)

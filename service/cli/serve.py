@@ -49,8 +49,15 @@ def serve(host: str, port: int, public_url: str | None) -> None:
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve `app` on `listener` until a signal comes."""
+    """Serve `app` on `listener` until a signal comes; streams that are open end with it."""
     import uvicorn
+
+    stopping = app.state.services.stopping
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            stopping.set()
+            super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
         app,
@@ -60,7 +67,7 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=_GRACE,
     )
     with suppress(KeyboardInterrupt, _Ended):
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
 
 
 class _Ended(BaseException):
