@@ -82,7 +82,7 @@ def precedents(past: Past, change: Change, failure: str = "") -> tuple[Precedent
     text_of: dict[str, str] = {}
     found: list[Precedent] = []
     for one in past.precedents.ended(change.repository, change.id, words):
-        text_of[one.change.id] = f"{one.change.request.text} {one.change.title or ''}".lower()
+        text_of[one.change] = f"{one.text} {one.title}".lower()
         found.append(_precedent(one))
 
     def weight(one: Precedent) -> tuple[bool, bool, int]:
@@ -95,7 +95,6 @@ def precedents(past: Past, change: Change, failure: str = "") -> tuple[Precedent
 
 
 def _precedent(ended: EndedChange) -> Precedent:
-    change = ended.change
     failure = title = kind = typed = ""
     files: tuple[str, ...] = ()
     for said in ended.judgments:
@@ -109,15 +108,15 @@ def _precedent(ended: EndedChange) -> Precedent:
                 if said.payload.get("verdict") == "reject":
                     typed = str(said.payload.get("typed", ""))
     return Precedent(
-        change=change.id,
-        outcome=change.stage.value,
+        change=ended.change,
+        outcome=ended.stage.value,
         failure=failure,
         title=title,
         kind=kind,
         files=files,
-        why=change.why[:_LONGEST],
+        why=ended.why[:_LONGEST],
         typed=typed,
-        on=change.updated.date().isoformat(),
+        on=ended.updated.date().isoformat(),
     )
 
 
