@@ -40,7 +40,6 @@ def make(services: Services) -> FastAPI:
     """The application. Nothing is started by it and nothing runs before a request comes."""
     app = FastAPI(title="Pawl", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.services = services
-    app.state.waiting_for = queue.waiting_for
     app.add_middleware(Guard, public_url=services.public_url, answer=_before_anybody)
     _answer_errors(app)
     app.mount("/static", _Static(directory=render.HERE / "static"), name="static")

@@ -18,7 +18,6 @@ What page modules can rely on (`service/web/pages/*.py`, each `routes(services) 
   object (JSON), files. `refused(request, no)` is a page (or JSON for scripts) with the status of
   the No; to show a No inside a form instead, give it to your template and use `p.no(no)`.
   `see(url, said=...)` shows one sentence on the next page, once.
-- A page may define `waiting_for(services, who) -> int` in pages/queue.py: the count in the menu.
 - Templates: `{% extends "base.html" %}{% import "parts.html" as p with context %}`; blocks `title`,
   `head` (a <link>, a <script defer>), `main` (begin with <h1>), `wide` ("wide" for full width).
   In each: who, csrf, path, now, public_url, frozen, static("file"), icon("name").
@@ -83,7 +82,7 @@ def _page(
         "now": use.clock(),
         "public_url": use.public_url,
         "frozen": _frozen(use) if visitor is not None else (),
-        "waiting": request.app.state.waiting_for(use, visitor) if visitor is not None else 0,
+        "waiting": use.queue.needs_me(visitor) if visitor is not None else "",
         "said": said,
         "theme": theme if theme in THEMES else "",
         "names": _Names(use),

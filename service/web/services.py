@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from service.app.decisions import Decisions
 from service.app.live import Following
 from service.app.people import People
+from service.app.queue import Queue
 from service.app.repositories import Repositories
 from service.changes import ChangeId
 from service.store import Store
@@ -51,3 +53,8 @@ class Services:
     """Blanks secrets out of words of people before they are kept."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the service begins to shut down: open streams end, or the server would wait."""
+
+    @cached_property
+    def queue(self) -> Queue:
+        """One for all pages: it remembers the sizes of proposals."""
+        return Queue(self.store, self.people, self.repositories)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlencode
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.app.queue import LONGEST_WORDS, Filters, Listed, Queue, Section
+from service.app.queue import LONGEST_WORDS, Filters, Listed, Section
 from service.changes import ENDED, Stage
-from service.people import No, SignedIn
+from service.people import No
 from service.web.render import page, refused
 from service.web.services import Services
 from service.web.sessions import Who
@@ -21,13 +20,12 @@ from service.web.sessions import Who
 _FIRST = {Section.NEEDS: 50, Section.WAITS: 25, Section.DONE: 10}
 """How many rows of each section the start page shows."""
 _PAGE = 50
-_QUEUES: WeakKeyDictionary[object, Queue] = WeakKeyDictionary()
 
 
 def routes(services: Services) -> APIRouter:
     """The page's routes."""
     router = APIRouter()
-    queue = _queue(services)
+    queue = services.queue
 
     @router.get("/")
     @router.get("/queue")
@@ -71,20 +69,6 @@ def routes(services: Services) -> APIRouter:
         )
 
     return router
-
-
-def waiting_for(services: Services, who: SignedIn) -> str:
-    """How many changes wait for `who`, as the menu says it: "", "3", "1,000+"."""
-    return _queue(services).needs_me(who)
-
-
-def _queue(services: Services) -> Queue:
-    """The one queue of a service: what it remembers of proposals is worth keeping."""
-    found = _QUEUES.get(services.store)
-    if found is None:
-        found = Queue(services.store, services.people, services.repositories)
-        _QUEUES[services.store] = found
-    return found
 
 
 def _link(kept: Mapping[str, str], section: str, after: str) -> str:
