@@ -311,13 +311,9 @@ class Reviews:
 
     def cell(self, who: SignedIn, ident: str, number: int) -> Cell | No:
         """A cell of the proof, and its counterpart."""
-        change = self.find(who, ident)
-        if isinstance(change, No):
-            return change
-        proof = self._document(change.proof, [])
-        cells = proof["cells"] if proof else []
-        if not 0 <= number < len(cells):
-            return _NOTHING
+        cells = self._cells(who, ident, number)
+        if isinstance(cells, No):
+            return cells
         document = cells[number]
         other = _counterpart(cells, number)
         log, theirs = self._text(document), self._text(cells[other]) if other is not None else ""
@@ -335,14 +331,19 @@ class Reviews:
 
     def log(self, who: SignedIn, ident: str, number: int) -> bytes | No:
         """The whole log of a cell, as it was kept: secrets are masked in it."""
+        cells = self._cells(who, ident, number)
+        if isinstance(cells, No):
+            return cells
+        return self._text(cells[number]).encode("utf-8", "replace")
+
+    def _cells(self, who: SignedIn, ident: str, number: int) -> list[records.Document] | No:
+        """The cells of the proof, of which `number` is one."""
         change = self.find(who, ident)
         if isinstance(change, No):
             return change
         proof = self._document(change.proof, [])
-        cells = proof["cells"] if proof else []
-        if not 0 <= number < len(cells):
-            return _NOTHING
-        return self._text(cells[number]).encode("utf-8", "replace")
+        cells: list[records.Document] = proof["cells"] if proof else []
+        return cells if 0 <= number < len(cells) else _NOTHING
 
     def patch(self, who: SignedIn, ident: str) -> bytes | No:
         """The proposal as something that `git apply` takes."""

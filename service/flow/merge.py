@@ -16,10 +16,9 @@ from sandbox import Outcome
 from service.app import records
 from service.app.futures import Arrived, Clash, Closed, FutureTree, Overtaken, Stopped
 from service.changes import Change, Digest, Stage
-from service.flow.desk import around
 from service.flow.gate import facts_of
 from service.flow.parts import Files, Merging, Parts
-from service.flow.prove import evidence_of
+from service.flow.prove import evidence_of, prove_on
 
 ROUNDS = 8
 """How often one run follows a branch that others move, before it leaves it to the next run."""
@@ -157,15 +156,7 @@ def _run_again(
     if not _must_prove(parts, merging, change, future, rehearsal, base):
         return Held(how, _now_of(parts, merging, change, future, proof), (evidence,))
     parts.thread.say("what its entry points reach has moved: running the whole proof")
-    again = parts.prover.prove(
-        base=base,
-        draft=draft,
-        rehearsal=rehearsal.files,
-        name=rehearsal.name,
-        ratchet=parts.trees.ratchet(base),
-        around=around(parts.reader, parts, base, rehearsal, draft),
-        watch=parts.thread.progress,
-    )
+    again = prove_on(parts, base, draft, rehearsal)
     if not again.holds:
         return Fell(
             f"on {change.branch} at {future.head[:12]} it holds no more: {evidence_of(again)}"

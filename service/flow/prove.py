@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agents import Rehearsal
 from sandbox import Outcome, Proof, Side
 from service.app import records
 from service.changes import MAX_ATTEMPTS, Change, Move, Stage, System
 from service.flow.desk import around
-from service.flow.parts import Parts
+from service.flow.parts import Files, Parts
 from service.flow.plan import rehearsal_edits
 from service.ledger import Judgment, Kind
 
@@ -18,15 +19,7 @@ def prove(parts: Parts, change: Change) -> Change:
     base, draft = parts.tree(change.tree), parts.tree(change.draft)
     rehearsal = records.to_rehearsal(parts.document(change.rehearsal))
     parts.thread.say("proving: the same failure on base and on the draft, then its neighbours")
-    proof = parts.prover.prove(
-        base=base,
-        draft=draft,
-        rehearsal=rehearsal.files,
-        name=rehearsal.name,
-        ratchet=parts.trees.ratchet(base),
-        around=around(parts.reader, parts, base, rehearsal, draft),
-        watch=parts.thread.progress,
-    )
+    proof = prove_on(parts, base, draft, rehearsal)
     document = records.proof(proof, parts.keep_log)
     sets: dict[str, object] = {}
     if proof.holds:
@@ -78,6 +71,19 @@ def prove(parts: Parts, change: Change) -> Change:
             },
         ),
         judgment,
+    )
+
+
+def prove_on(parts: Parts, base: Files, draft: Files, rehearsal: Rehearsal) -> Proof:
+    """The whole proof of `rehearsal` on two trees, with what was read of base and its ratchet."""
+    return parts.prover.prove(
+        base=base,
+        draft=draft,
+        rehearsal=rehearsal.files,
+        name=rehearsal.name,
+        ratchet=parts.trees.ratchet(base),
+        around=around(parts.reader, parts, base, rehearsal, draft),
+        watch=parts.thread.progress,
     )
 
 
