@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from service.store.migrations import no_way_back
 from service.store.rows import Utc
 
 revision = "v0002"
@@ -249,5 +250,4 @@ def upgrade() -> None:
     op.create_index("change_repository", "change", ["repository", "stage", "number"], unique=False)
 
 
-def downgrade() -> None:
-    raise NotImplementedError("the log is append-only: put back a backup and begin an epoch")
+downgrade = no_way_back

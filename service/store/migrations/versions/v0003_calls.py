@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from service.store.migrations import no_way_back
 from service.store.rows import Utc
 
 revision = "v0003"
@@ -44,3 +45,6 @@ def upgrade() -> None:
     )
     op.create_index("call_day", "call", ["day"], unique=False)
     op.create_index("call_digest", "call", ["change", "digest"], unique=False)
+
+
+downgrade = no_way_back
